@@ -1,0 +1,58 @@
+# Python 3.10 or later and make are all that this needs.
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 3000
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+DAGSTER_DIR := $(CURDIR)/.dagster
+
+export DAGSTER_DISABLE_TELEMETRY := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test ui lint format constraints clean
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+demo: $(READY)  ## materialize the demo's assets
+	$(BIN)/python definitions.py
+
+# loadfile: the examples of a document build on one another, so a worker has them all.
+test: $(READY)  ## every test, doctest and README example, with coverage
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -n auto --dist loadfile --inline-snapshot=disable --cov
+
+ui: $(READY) $(DAGSTER_DIR)/dagster.yaml  ## Dagster's page on the demo, at PORT
+	DAGSTER_HOME=$(DAGSTER_DIR) $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
+
+lint: $(READY)  ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+constraints:  ## pin every dependency anew, for Python 3.10 to 3.13; needs uv
+	UV_PYTHON_DOWNLOADS=never uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 \
+		--upgrade --no-header --no-emit-index-url --no-emit-find-links \
+		--output-file .ci/constraints.txt
+
+clean:  ## remove whatever these targets made
+	rm -rf $(VENV) $(DAGSTER_DIR) data dist build htmlcov .coverage .coverage.* \
+		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is touched last: an install that broke off is begun again.
+$(READY): pyproject.toml .ci/constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(DAGSTER_DIR)/dagster.yaml:
+	@mkdir -p $(@D)
+	@printf 'telemetry:\n  enabled: false\nnux:\n  enabled: false\n' > $@

@@ -1,0 +1,113 @@
+"""A DataFusion session as a Dagster resource, with Delta Lake as the storage.
+
+The names below are the public interface. They are imported when first asked for, so
+that code servers and sensors start without an engine.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from dagster_dfsession.errors import (
+    ColumnNotFoundError,
+    CommitError,
+    DeltaError,
+    DfSessionError,
+    EngineVersionError,
+    FunctionError,
+    FunctionFailedError,
+    InstallError,
+    LocationError,
+    MemoryLimitError,
+    PartitionError,
+    PoolError,
+    PoolExhaustedError,
+    ProfileError,
+    QueryError,
+    RecordError,
+    SchemaMismatchError,
+    SessionError,
+    SettingError,
+    SnapshotError,
+    SqlPolicyError,
+    TableNotFoundError,
+    UnsupportedTypeError,
+)
+
+if TYPE_CHECKING:
+    from dagster_dfsession.io_managers.manager import DataFusionDeltaIOManager
+    from dagster_dfsession.plan.build import plan_session
+    from dagster_dfsession.profile.session import SessionProfile
+    from dagster_dfsession.resources import DataFusionSessionResource
+    from dagster_dfsession.session.factory import open_session
+    from dagster_dfsession.session.functions.declare import (
+        aggregate_udf,
+        scalar_udf,
+        table_function,
+        window_udf,
+    )
+    from dagster_dfsession.session.functions.foreign import (
+        capsule_function,
+        function_bundle,
+    )
+
+__all__ = [
+    "ColumnNotFoundError",
+    "CommitError",
+    "DataFusionDeltaIOManager",
+    "DataFusionSessionResource",
+    "DeltaError",
+    "DfSessionError",
+    "EngineVersionError",
+    "FunctionError",
+    "FunctionFailedError",
+    "InstallError",
+    "LocationError",
+    "MemoryLimitError",
+    "PartitionError",
+    "PoolError",
+    "PoolExhaustedError",
+    "ProfileError",
+    "QueryError",
+    "RecordError",
+    "SchemaMismatchError",
+    "SessionError",
+    "SessionProfile",
+    "SettingError",
+    "SnapshotError",
+    "SqlPolicyError",
+    "TableNotFoundError",
+    "UnsupportedTypeError",
+    "aggregate_udf",
+    "capsule_function",
+    "function_bundle",
+    "open_session",
+    "plan_session",
+    "scalar_udf",
+    "table_function",
+    "window_udf",
+]
+
+_HOMES = {
+    "DataFusionDeltaIOManager": "io_managers.manager",
+    "DataFusionSessionResource": "resources",
+    "SessionProfile": "profile.session",
+    "aggregate_udf": "session.functions.declare",
+    "capsule_function": "session.functions.foreign",
+    "function_bundle": "session.functions.foreign",
+    "open_session": "session.factory",
+    "plan_session": "plan.build",
+    "scalar_udf": "session.functions.declare",
+    "table_function": "session.functions.declare",
+    "window_udf": "session.functions.declare",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,1 @@
+"""Delta Lake as a library: where tables are, what a write replaces, what it left."""

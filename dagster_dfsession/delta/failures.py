@@ -1,0 +1,133 @@
+"""From deltalake's errors to this package's errors: the one place that reads them."""
+
+import contextlib
+import re
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
+from urllib.parse import quote
+
+from deltalake import exceptions
+
+from dagster_dfsession.errors import (
+    CommitError,
+    DeltaError,
+    DfSessionError,
+    SchemaMismatchError,
+)
+
+MAPPED: Mapping[type[BaseException], type[DeltaError]] = MappingProxyType(
+    {
+        exceptions.CommitFailedError: CommitError,
+        exceptions.DeltaError: DeltaError,
+        exceptions.DeltaProtocolError: DeltaError,
+        exceptions.SchemaMismatchError: SchemaMismatchError,
+        exceptions.TableNotFoundError: DeltaError,
+        OSError: DeltaError,  # what its object stores raise
+    }
+)
+
+# What a refused commit or an unreadable table asks the reader to do. The first
+# fragment found in the engine's text decides.
+NEXT_STEP: Mapping[str, str] = MappingProxyType(
+    {
+        "Metadata changed since": "Another writer changed the table's schema or "
+        "properties meanwhile; run again.",
+        "Protocol changed since": "Another writer created or upgraded the table "
+        "meanwhile; run again.",
+        "Concurrent transaction failed": "Another attempt with the same idempotence "
+        "key committed meanwhile; run again to take its result.",
+        "concurrent transactions added": "Another run wrote the same partitions (or "
+        "the same unpartitioned table) meanwhile; nothing of this run was "
+        "committed. Run again, and keep runs of one partition apart with a Dagster "
+        "pool or a concurrency limit.",
+        "concurrent transaction deleted": "Another run replaced or compacted the "
+        "files that this write replaces; nothing of this run was committed. Run "
+        "again.",
+        "not the same as the specified end version": "The table has no such "
+        "version; `history` lists those it has.",
+        "Unknown scheme": "Use a local path, file://, s3://, gs://, az:// or abfss://.",
+        "NoSuchBucket": "Create the bucket, or correct the root address.",
+        "lacked the necessary privileges": "Check the storage options: key, secret, "
+        "region and endpoint.",
+        "failed validation check": "Rows break a predicate, a NOT NULL or a CHECK "
+        "constraint of the table.",
+    }
+)
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_BACKTRACE = re.compile(r"\n\s*0: .*", re.DOTALL)
+_SHORT_SECRET = 3
+
+
+@contextlib.contextmanager
+def delta_errors(uri: str, secrets: Collection[str] = ()) -> Iterator[None]:
+    """Turn what deltalake raises in the block into a `DeltaError` of our tree.
+
+    The original is not chained: its text may hold what `secrets` masks.
+
+    Args:
+        uri: The table, for the message.
+        secrets: Texts that the message must not show; those of up to 3
+            characters are let through, or nothing would be left to read.
+
+    Raises:
+        DeltaError: Or the class of it that `MAPPED` names. Errors of this package
+            and everything deltalake does not raise pass through as they are.
+
+    Examples:
+        >>> with delta_errors("s3://lake/t", ["hunter2"]):
+        ...     raise OSError("403 for key hunter2")
+        Traceback (most recent call last):
+        dagster_dfsession.errors.DeltaError: s3://lake/t: 403 for key ***
+    """
+    try:
+        yield
+    except DfSessionError:
+        raise
+    except BaseException as error:
+        target = _target(error)
+        if target is None:
+            raise
+        raise target(f"{uri}: {_explained(str(error), secrets)}") from None
+
+
+def says_absent(error: exceptions.TableNotFoundError) -> bool:
+    """Whether there is no table, rather than one that could not be reached.
+
+    deltalake raises the same class for an unknown scheme and for a directory that
+    may not be read.
+    """
+    text = str(error)
+    return "No files in log segment" in text or "kind: NotFound" in text
+
+
+def scrubbed(text: str, secrets: Collection[str]) -> str:
+    """Return the text with every secret masked, also where it is percent-encoded.
+
+    Examples:
+        >>> scrubbed("key=a/b%2Fcd", ["a/b/cd", "b/cd", "key"])
+        'key=a/***'
+    """
+    long = [secret for secret in secrets if len(secret) > _SHORT_SECRET]
+    spelt = {form for secret in long for form in (secret, quote(secret, safe=""))}
+    for secret in sorted(spelt, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _target(error: BaseException) -> type[DeltaError] | None:
+    for kind in type(error).__mro__:
+        if kind in MAPPED:
+            return MAPPED[kind]
+    # deltalake raises a bare Exception for Arrow types it cannot hold, and lets
+    # panics of its engine through as a class that no public module exports.
+    bare = type(error) is Exception or type(error).__name__ == "PanicException"
+    return DeltaError if bare else None
+
+
+def _explained(text: str, secrets: Collection[str]) -> str:
+    plain = _BACKTRACE.sub("", _COLOUR.sub("", text)).replace("↳", "")
+    sentence = scrubbed(" ".join(plain.split()), secrets)
+    steps = (step for fragment, step in NEXT_STEP.items() if fragment in text)
+    step = next(steps, None)
+    return f"{sentence.rstrip('.')}. {step}" if step else sentence

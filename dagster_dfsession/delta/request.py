@@ -1,0 +1,206 @@
+"""What a write is asked to do, and what of it is refused before anything is read."""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, TypeAlias
+
+import msgspec
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from dagster_dfsession.delta.arrow_types import (
+    column_differences,
+    delta_schema,
+    table_order,
+    table_schema,
+)
+from dagster_dfsession.delta.failures import delta_errors
+from dagster_dfsession.delta.location import Location
+from dagster_dfsession.delta.predicate import In, Predicate, Range, to_sql
+from dagster_dfsession.errors import (
+    CommitError,
+    PartitionError,
+    SchemaMismatchError,
+    listing,
+)
+from dagster_dfsession.profile.delta import DeltaProfile
+
+WriteMode: TypeAlias = Literal["overwrite", "append", "error"]
+SchemaMode: TypeAlias = Literal["strict", "merge", "overwrite"]
+
+
+class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One write of one stream.
+
+    Attributes:
+        location: The table; created if it is not there.
+        mode: `overwrite` replaces the rows of the predicate (without one: all),
+            `append` adds, `error` refuses where there are rows.
+        schema_mode: `strict` takes the table's columns and no others; `merge` adds
+            new ones and leaves missing ones NULL; `overwrite` replaces them all.
+        partitioned: Whether the asset has partitions. Then a predicate is demanded:
+            no write of such an asset may replace a whole table.
+        predicate: The rows that the write owns. Every row is checked against it.
+        partition_by: Columns that a new table's files are divided by. Where the
+            table exists they must be its own; none: whatever it has.
+        options: Codec, bytes of a file, tries after a conflict.
+        commit_metadata: For the table's history; no secrets.
+        app_id: Names what must not be written twice; None: writes every time.
+        app_version: Grows with every write of `app_id`. A write at or below the
+            table's is not repeated.
+    """
+
+    location: Location
+    mode: WriteMode = "overwrite"
+    schema_mode: SchemaMode = "strict"
+    partitioned: bool = False
+    predicate: Predicate | None = None
+    partition_by: tuple[str, ...] = ()
+    options: DeltaProfile = DeltaProfile()
+    commit_metadata: Mapping[str, str] = {}
+    app_id: str | None = None
+    app_version: int = 0
+
+
+def check_request(request: WriteRequest) -> None:
+    """Refuse what contradicts itself.
+
+    Raises:
+        PartitionError: A partitioned overwrite has no predicate, or a key that Delta
+            Lake would store as NULL.
+        SchemaMismatchError: The schema mode needs another write mode.
+    """
+    if request.partitioned and request.mode != "append" and request.predicate is None:
+        raise PartitionError(
+            f"{request.location}: a partitioned asset in mode {request.mode!r} was to "
+            "be written without a predicate, which would replace other partitions. "
+            "Name the partition column in the partition_expr metadata."
+        )
+    if request.schema_mode == "overwrite" and request.mode == "append":
+        raise SchemaMismatchError(
+            f"{request.location}: schema mode 'overwrite' replaces the columns of all "
+            "rows, so it needs mode 'overwrite'; to add columns, use 'merge'"
+        )
+    for leaf in _leaves(request.predicate):
+        if (
+            isinstance(leaf, In)
+            and "" in leaf.values
+            and leaf.column in request.partition_by
+        ):
+            raise PartitionError(
+                f"{request.location}: the partition key '' cannot be stored in the "
+                f"partition column {leaf.column!r}: Delta Lake reads it back as NULL. "
+                "Give the key a name."
+            )
+
+
+def check_partition_columns(
+    request: WriteRequest, table: DeltaTable | None, columns: list[str]
+) -> None:
+    """Refuse partition columns that the table, or the stream, does not have.
+
+    Raises:
+        PartitionError: They differ from the table's, are not in the stream, or leave
+            no column for the files.
+    """
+    if lacking := sorted(set(request.partition_by) - set(columns)):
+        raise PartitionError(
+            f"{request.location}: the partition columns {lacking} are not in the "
+            f"frame; it has {listing(columns)}"
+        )
+    if table is None:
+        if set(columns) == set(request.partition_by):
+            raise PartitionError(
+                f"{request.location}: all columns are partition columns, which leaves "
+                "none for the files; leave one out of partition_by"
+            )
+        return
+    own = table.metadata().partition_columns
+    replaces_all = request.schema_mode == "overwrite" and request.predicate is None
+    if request.partition_by and set(request.partition_by) != set(own):
+        if replaces_all:
+            return
+        raise PartitionError(
+            f"{request.location}: the table is partitioned by {own}, not by "
+            f"{list(request.partition_by)}. Set partition_by to the table's columns, "
+            "or write to a new table."
+        )
+
+
+def target_schema(
+    request: WriteRequest, table: DeltaTable | None, stream: pa.Schema
+) -> pa.Schema:
+    """Return the columns to write, as the table holds them.
+
+    Raises:
+        SchemaMismatchError: The stream's columns are not what the schema mode takes.
+    """
+    if table is None:
+        return delta_schema(stream)
+    if request.schema_mode == "overwrite":
+        if not request.partitioned and request.predicate is None:
+            return delta_schema(stream)
+        raise SchemaMismatchError(
+            f"{request.location}: schema mode 'overwrite' would replace the columns of "
+            "the partitions that this run does not write. Use 'merge' to add columns, "
+            "or write all partitions to a new table."
+        )
+    own = table_schema(table)
+    missing, extra, changed = column_differences(stream, own)
+    if request.schema_mode == "merge":
+        extra = []
+        missing = [
+            f"{f.name} ({f.type} NOT NULL)"
+            for f in own
+            if f.name not in stream.names and not f.nullable
+        ]
+    if missing or extra or changed:
+        found = {
+            "missing": missing,
+            "not in the table": extra,
+            "of another type": changed,
+        }
+        said = "; ".join(f"{what}: {', '.join(w)}" for what, w in found.items() if w)
+        raise SchemaMismatchError(
+            f"{request.location}: the frame's columns are not the table's. {said}. "
+            "Cast or select in the query; schema mode 'merge' adds columns and leaves "
+            "missing ones NULL."
+        )
+    # A column of NULLs takes the table's type.
+    typed = [
+        own.field(f.name) if pa.types.is_null(f.type) and f.name in own.names else f
+        for f in stream
+    ]
+    return table_order(pa.schema(typed), own)
+
+
+def check_empty(request: WriteRequest, table: DeltaTable) -> None:
+    """Refuse to write in mode `error` where there are rows.
+
+    Raises:
+        CommitError: There are.
+        DeltaError: The table cannot be read.
+    """
+    location, predicate = request.location, request.predicate
+    with delta_errors(location.uri, location.secrets):
+        if predicate is None:
+            occupied = table.count() > 0
+        else:
+            sql = to_sql(predicate, table_schema(table))
+            rows = pa.RecordBatchReader.from_stream(table.scan(predicate=sql))
+            occupied = any(batch.num_rows for batch in rows)
+    if occupied:
+        where = "the table has" if predicate is None else "these partitions have"
+        raise CommitError(
+            f"{location}: {where} rows already, and mode 'error' replaces none. "
+            "Use mode 'overwrite' or 'append', or delete the rows first."
+        )
+
+
+def _leaves(predicate: Predicate | None) -> Iterator[In | Range]:
+    if predicate is None:
+        return
+    if isinstance(predicate, In | Range):
+        yield predicate
+    else:
+        for part in predicate.parts:
+            yield from _leaves(part)

@@ -1,0 +1,222 @@
+"""Writing a stream to a Delta table."""
+
+import itertools
+from collections.abc import Iterable
+from typing import Any, Literal, TypeAlias, cast
+
+import msgspec
+import pyarrow as pa
+import tenacity
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
+from deltalake.exceptions import CommitFailedError
+
+from dagster_dfsession.delta.arrow_types import delta_schema, table_schema
+from dagster_dfsession.delta.failures import delta_errors
+from dagster_dfsession.delta.inspected import InspectedStream
+from dagster_dfsession.delta.location import open_table
+from dagster_dfsession.delta.log import SCOPE
+from dagster_dfsession.delta.predicate import columns, to_sql
+from dagster_dfsession.delta.request import (
+    WriteRequest,
+    check_empty,
+    check_partition_columns,
+    check_request,
+    target_schema,
+)
+from dagster_dfsession.delta.written import (
+    WriteResult,
+    result_of_earlier,
+    result_of_write,
+)
+from dagster_dfsession.errors import CommitError, DeltaError
+
+_Codec: TypeAlias = Literal[
+    "UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "LZ4_RAW", "ZSTD"
+]
+
+_CREATION_TRIES = 8
+
+
+def write_table(request: WriteRequest, stream: pa.RecordBatchReader) -> WriteResult:
+    """Write a stream to a table in one commit, creating the table if need be.
+
+    Holds a few batches at a time. Rows outside the predicate, NULLs where the table
+    takes none and values that do not fit end the write with nothing committed. An
+    empty stream removes the rows that the predicate selects.
+
+    Args:
+        request: What to write, where and how.
+        stream: Read to its end, unless an earlier attempt has committed already.
+
+    Raises:
+        PartitionError: Predicate, rows and partition columns do not fit together.
+        SchemaMismatchError: Columns or values do not fit the table.
+        CommitError: There are rows in mode `error`, or another writer was first.
+        DeltaError: The storage refused.
+        BaseException: What the stream itself raises comes through as it is.
+
+    Examples:
+        >>> import tempfile
+        >>> from dagster_dfsession.delta.location import Lake
+        >>> flights = Lake(tempfile.mkdtemp()).table(["raw", "flights"])
+        >>> rows = pa.table({"carrier": ["AA", "UA"]}).to_reader()
+        >>> result = write_table(WriteRequest(location=flights), rows)
+        >>> result.version, result.rows, result.table_rows
+        (0, 2, 2)
+    """
+    check_request(request)
+    table = open_table(request.location)
+    if earlier := _earlier(request, table):
+        return earlier
+    check_partition_columns(request, table, stream.schema.names)
+    first = next(stream, None)  # a query that fails at once creates no table
+    if table is None and (request.partitioned or request.mode == "append"):
+        _inspected(request, None, stream.schema, _some(first)).check()
+        # Made empty first, a table can be created by many writers at once, each of
+        # which then commits its own rows.
+        table = _created(request, delta_schema(stream.schema))
+        request = msgspec.structs.replace(request, schema_mode="strict")
+        check_partition_columns(request, table, stream.schema.names)
+    if table is not None and request.mode == "error":
+        check_empty(request, table)
+    inspected = _inspected(
+        request, table, stream.schema, itertools.chain(_some(first), stream)
+    )
+    try:
+        table = _commit(request, table, inspected)
+    except CommitError:
+        # Two attempts with one idempotence key: the other one was first.
+        if earlier := _earlier(request, open_table(request.location)):
+            return earlier
+        raise
+    return result_of_write(table, request.location, inspected.rows)
+
+
+def _earlier(request: WriteRequest, table: DeltaTable | None) -> WriteResult | None:
+    if table is None or request.app_id is None:
+        return None
+    with delta_errors(request.location.uri, request.location.secrets):
+        written = table.transaction_version(request.app_id)
+    if written is None or written < request.app_version:
+        return None
+    return result_of_earlier(table, request.location, request.app_id, written)
+
+
+def _some(batch: pa.RecordBatch | None) -> list[pa.RecordBatch]:
+    return [] if batch is None else [batch]
+
+
+def _inspected(
+    request: WriteRequest,
+    table: DeltaTable | None,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+) -> InspectedStream:
+    own = pa.schema([]) if table is None else table_schema(table)
+    return InspectedStream(
+        batches,
+        target_schema(request, table, schema),
+        required=[field.name for field in own if not field.nullable],
+        predicate=request.predicate,
+    )
+
+
+def _created(request: WriteRequest, schema: pa.Schema) -> DeltaTable:
+    """Create the empty table, or open the one that another writer created first."""
+    location = request.location
+
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type(CommitFailedError),
+        stop=tenacity.stop_after_attempt(_CREATION_TRIES),
+        wait=tenacity.wait_random_exponential(multiplier=0.05, max=1),
+        reraise=True,
+    )
+    def attempt() -> DeltaTable:
+        return open_table(location) or DeltaTable.create(
+            location.uri,
+            schema,
+            mode="ignore",
+            partition_by=list(request.partition_by),
+            storage_options=location.options,
+            # With its default of 15, a late creation commits above the rows of an
+            # early one, under a new table id.
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
+
+    with delta_errors(location.uri, location.secrets):
+        return attempt()
+
+
+def _commit(
+    request: WriteRequest, table: DeltaTable | None, inspected: InspectedStream
+) -> DeltaTable:
+    """Write and commit; return the table at the version that this made."""
+    location, options = request.location, request.options
+    overwrites = request.mode != "append"
+    metadata = dict(request.commit_metadata)
+    sql: str | None = None
+    if request.predicate is not None:
+        sql = to_sql(request.predicate, inspected.target) if overwrites else None
+        metadata[SCOPE] = _scope(request, table, overwrites=overwrites)
+    transactions = (
+        []
+        if request.app_id is None
+        else [Transaction(request.app_id, request.app_version)]
+    )
+    arguments: dict[str, Any] = {
+        "mode": "overwrite" if overwrites else "append",
+        "schema_mode": None if request.schema_mode == "strict" else request.schema_mode,
+        "partition_by": list(request.partition_by) or None,
+        "target_file_size": options.target_file_size,
+        "writer_properties": writer_properties(options.compression),
+        "commit_properties": CommitProperties(
+            custom_metadata=metadata,
+            # A lost race for the creation must not become a second commit of it.
+            max_commit_retries=0 if table is None else options.max_commit_retries,
+            app_transactions=transactions,
+        ),
+    }
+    if table is None:
+        arguments["storage_options"] = location.options
+    if sql is not None:
+        arguments["predicate"] = sql
+    try:
+        with delta_errors(location.uri, location.secrets):
+            write_deltalake(table or location.uri, inspected.reader(), **arguments)
+    except DeltaError:
+        if inspected.failure is not None:
+            raise inspected.failure from None
+        raise
+    if table is None:
+        table = open_table(location, version=0)
+    if table is None:
+        raise DeltaError(f"{location}: the table is gone right after it was written")
+    return table
+
+
+def _scope(request: WriteRequest, table: DeltaTable | None, *, overwrites: bool) -> str:
+    """Whether the commit's files hold rows of its own keys only."""
+    if request.predicate is None or not overwrites or table is None:
+        return "files"
+    divided = frozenset(table.metadata().partition_columns)
+    return "files" if columns(request.predicate) <= divided else "rows"
+
+
+def writer_properties(compression: str) -> WriterProperties:
+    """Return deltalake's properties for a codec written as `zstd(3)` or `snappy`.
+
+    Examples:
+        >>> writer_properties("zstd(3)")
+        WriterProperties()
+    """
+    codec, _, level = compression.rstrip(")").partition("(")
+    return WriterProperties(
+        compression=cast("_Codec", codec.upper()),
+        compression_level=int(level) if level else None,
+    )

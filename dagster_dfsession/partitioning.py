@@ -1,0 +1,144 @@
+"""From Dagster's partitions and an asset's metadata to what a write or a read is about."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, get_args
+
+import dagster as dg
+
+from dagster_dfsession.delta.location import Lake
+from dagster_dfsession.delta.partitions import Dimension, MultiKeys, PartitionRequest, StaticKeys
+from dagster_dfsession.delta.request import SchemaMode, WriteMode
+from dagster_dfsession.delta.windows import TimeWindows
+from dagster_dfsession.errors import DeltaError, PartitionError, listing
+from dagster_dfsession.materialize import Target
+
+T = TypeVar("T")
+
+PARTITION_EXPR = "partition_expr"
+PARTITION_BY = "partition_by"
+MODE = "mode"
+SCHEMA_MODE = "schema_mode"
+
+
+def asset_target(
+    lake: Lake,
+    key: Sequence[str],
+    metadata: Mapping[str, Any],
+    *,
+    mode: WriteMode,
+    schema_mode: SchemaMode,
+    partitions: dg.PartitionsDefinition | None,
+    partition_keys: Sequence[str],
+) -> Target:
+    """Return where an asset goes.
+
+    Args:
+        lake: The lake below which its table is.
+        key: The asset key.
+        metadata: The asset's definition metadata, overlaid with the output's.
+        mode: Where the metadata has no `mode`.
+        schema_mode: Where the metadata has no `schema_mode`.
+        partitions: The asset's partitions, if it has any.
+        partition_keys: Those of this run, in any order.
+
+    Raises:
+        PartitionError: The metadata does not say which column holds the partitions.
+        DeltaError: A mode is none of those there are.
+    """
+    name = "/".join(key)
+    by = metadata.get(PARTITION_BY)
+    request = None
+    if partitions is not None:
+        expression = metadata.get(PARTITION_EXPR)
+        request = partition_request(partitions, partition_keys, expression, name)
+    return Target(
+        key=tuple(key),
+        location=lake.table(key),
+        partitions=request,
+        partition_keys=tuple(sorted(partition_keys)) if request is not None else (),
+        partition_by=None if by is None else (by,) if isinstance(by, str) else tuple(by),
+        mode=_choice(MODE, metadata.get(MODE, mode), get_args(WriteMode), name),
+        schema_mode=_choice(
+            SCHEMA_MODE,
+            metadata.get(SCHEMA_MODE, schema_mode),
+            get_args(SchemaMode),
+            name,
+        ),
+    )
+
+
+def partition_request(
+    definition: dg.PartitionsDefinition,
+    keys: Sequence[str],
+    expression: Any,
+    asset: str,
+) -> PartitionRequest:
+    """Return the partition keys in terms of columns.
+
+    Args:
+        definition: The asset's partitions.
+        keys: At least one of its keys, in any order.
+        expression: The column; with several dimensions, a column for each.
+        asset: Name of the asset, for messages.
+
+    Raises:
+        PartitionError: The expression names no column, or not one for each dimension.
+    """
+    if isinstance(definition, dg.MultiPartitionsDefinition):
+        columns = _columns(definition, expression, asset)
+        return MultiKeys(
+            keys=tuple(
+                tuple(
+                    _dimension(part.partitions_def, [by_name[part.name]], columns[part.name])
+                    for part in definition.partitions_defs
+                )
+                for by_name in (_by_dimension(definition, key) for key in sorted(keys))
+            )
+        )
+    if not isinstance(expression, str):
+        raise PartitionError(
+            f"asset {asset!r} has partitions, but its {PARTITION_EXPR!r} metadata is "
+            f"{expression!r}. Set metadata={{{PARTITION_EXPR!r}: 'column'}} on the asset, "
+            "naming the column that the partition keys are values of."
+        )
+    return _dimension(definition, keys, expression)
+
+
+def _dimension(
+    definition: dg.PartitionsDefinition, keys: Sequence[str], column: str
+) -> Dimension:
+    if not isinstance(definition, dg.TimeWindowPartitionsDefinition):
+        return StaticKeys(column, tuple(sorted(keys)))
+    spans = ((definition.time_window_for_partition_key(key), key) for key in sorted(keys))
+    windows = tuple((span.start, span.end, key) for span, key in spans)
+    return TimeWindows(column, windows, definition.fmt)
+
+
+def _by_dimension(
+    definition: dg.MultiPartitionsDefinition, key: str
+) -> Mapping[str, str]:
+    multi = key if isinstance(key, dg.MultiPartitionKey) else definition.get_partition_key_from_str(key)
+    return multi.keys_by_dimension
+
+
+def _columns(
+    definition: dg.MultiPartitionsDefinition, expression: Any, asset: str
+) -> Mapping[str, str]:
+    names = [part.name for part in definition.partitions_defs]
+    if not isinstance(expression, Mapping) or set(expression) != set(names):
+        raise PartitionError(
+            f"asset {asset!r} has the dimensions {listing(names)}, but its "
+            f"{PARTITION_EXPR!r} metadata is {expression!r}. Set it to a mapping that "
+            f"names a column for each: {dict.fromkeys(names, 'column')!r}."
+        )
+    return expression
+
+
+def _choice(what: str, value: Any, known: tuple[T, ...], asset: str) -> T:
+    for each in known:
+        if each == value:
+            return each
+    raise DeltaError(
+        f"asset {asset!r} has the {what} {value!r} in its metadata; "
+        f"it is one of {listing(str(each) for each in known)}"
+    )

@@ -1,0 +1,45 @@
+"""A plan as text, for people and for goldens."""
+
+from dagster_dfsession.plan.build import SessionPlan
+from dagster_dfsession.profile.fields import hashed_payload
+
+
+def explain_plan(plan: SessionPlan) -> str:
+    """Return the plan as text: hashes, memory, settings with their source, phases.
+
+    Examples:
+        >>> from dagster_dfsession.plan.build import plan_session
+        >>> from dagster_dfsession.profile.presets import DEV
+        >>> print(explain_plan(plan_session(DEV)).splitlines()[0])
+        session dev
+    """
+    width = max(len(setting.key) for setting in plan.settings)
+    return "\n".join([
+        f"session {plan.name}",
+        f"  profile_hash  {plan.profile_hash}",
+        f"  fingerprint   {plan.fingerprint}",
+        f"  tables        {plan.catalog.default_catalog}.{plan.catalog.default_schema}",
+        f"  memory        {_choice(hashed_payload(plan.memory_pool))}",
+        f"  spill         {_choice(hashed_payload(plan.spill))}",
+        f"  policy        {_choice(hashed_payload(plan.statements.policy))}",
+        "settings",
+        *(
+            f"  {setting.key:{width}}  {setting.value:10}  {setting.source}"
+            for setting in plan.settings
+        ),
+        "phases",
+        *(
+            f"  {number} {step.phase.value:20} {_items(step.items)}".rstrip()
+            for number, step in enumerate(plan.steps, start=1)
+        ),
+    ])
+
+
+def _choice(parts: dict[str, object]) -> str:
+    kind = parts.pop("kind", None)
+    details = ", ".join(f"{name}={value}" for name, value in parts.items())
+    return details if kind is None else f"{kind} {details}".rstrip()
+
+
+def _items(items: tuple[str, ...]) -> str:
+    return ", ".join(items) if len(items) <= 5 else f"{len(items)} settings"

@@ -1,0 +1,202 @@
+"""The borrowing of a session: what it registers is its own, and goes when it ends."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from datafusion import DataFrame
+from datafusion.catalog import Table
+from deltalake import DeltaTable
+from typing_extensions import Self
+
+from dagster_dfsession.errors import PoolError, UnsupportedTypeError
+from dagster_dfsession.plan.quoting import quoted_identifier
+from dagster_dfsession.pool.scope import Scope
+from dagster_dfsession.pool.tables import OpenedTable
+from dagster_dfsession.session.catalog import TableName
+from dagster_dfsession.session.failures import engine_errors
+from dagster_dfsession.session.session import Session
+
+
+class LoadedInput(NamedTuple):
+    """A table as an input of a step.
+
+    Attributes:
+        partition_keys: Those that the step reads; empty: the whole table.
+    """
+
+    opened: OpenedTable
+    partition_keys: tuple[str, ...]
+
+
+class Lease:
+    """A session lent to one scope.
+
+    Attributes:
+        session: What is lent.
+        scope: To whom.
+        prefix: What every registered name begins with; made once.
+    """
+
+    def __init__(self, session: Session, scope: Scope) -> None:
+        """Lend `session` to `scope`."""
+        self.session = session
+        self.scope = scope
+        self.prefix = scope.prefix
+        self._names: dict[str, str] = {}
+        self._bound: dict[TableName, Table] = {}
+        self._loaded: dict[TableName, LoadedInput] = {}
+        self._released = False
+
+    @property
+    def loaded(self) -> Mapping[TableName, LoadedInput]:
+        """Tables that were given to the step as inputs."""
+        return self._loaded
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Names registered by this lease -> the names they were asked for by."""
+        return self._names
+
+    def sql(
+        self,
+        query: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        tables: Mapping[str, Any] | None = None,
+    ) -> DataFrame:
+        """Plan a query; names mean `tables`, then what was registered, then assets.
+
+        Args:
+            query: SQL; `$name` stands for a value of `params`.
+            params: Values by name, bound by the engine.
+            tables: Frames or Arrow data that the query calls by these names, and
+                only this query.
+
+        Raises:
+            QueryError: As `Session.sql`.
+            UnsupportedTypeError: A table is nothing the engine can read.
+        """
+        own = {self._bare(name): self._add(name, data) for name, data in (tables or {}).items()}
+        return self.session.sql(query, params=params, bound=self._bound | own)
+
+    def table(self, name: str) -> DataFrame:
+        """Return a table by its name in SQL: `flights`, `raw.flights`.
+
+        Raises:
+            TableNotFoundError: There is none.
+        """
+        schema, _, table = name.rpartition(".")
+        found = (schema or self.session.catalog.default_schema, table)
+        return self._planned(found, self._bound)
+
+    def _planned(self, name: TableName, bound: Mapping[TableName, Table]) -> DataFrame:
+        session = self.session
+        with (
+            engine_errors(f"opening {'.'.join(name)!r}", known_tables=session.table_names),
+            session.catalog.planning(bound),
+        ):
+            return session.ctx.table(_qualified(session, name))
+
+    def register(self, name: str, data: Any) -> str:
+        """Make data known under a name, for this lease only.
+
+        Args:
+            name: What queries of this lease call it.
+            data: A DataFusion frame (stays lazy), a Delta table, a dataset, or
+                anything with an Arrow stream (is held in memory).
+
+        Returns:
+            The full name, which is unique among all runs, steps and attempts.
+
+        Raises:
+            UnsupportedTypeError: The engine cannot read this type.
+        """
+        self._bound[self._bare(name)] = self._add(name, data)
+        return self.prefix + name
+
+    def scan(self, opened: OpenedTable) -> DataFrame:
+        """Return an opened table under its name, whatever else the name means."""
+        return self._planned(opened.name, {opened.name: opened.table})
+
+    def load(
+        self, opened: OpenedTable, frame: DataFrame, partition_keys: tuple[str, ...]
+    ) -> None:
+        """Note that a table is an input of the step, cut down to `frame`.
+
+        From here on, its name in this lease's queries means that frame.
+        """
+        self._loaded[opened.name] = LoadedInput(opened, partition_keys)
+        self._bound[opened.name] = frame.into_view()
+
+    def release(self) -> None:
+        """Remove exactly what this lease registered; a second call does nothing.
+
+        Raises:
+            PoolError: A name was gone already: the session is not as it should be.
+        """
+        if self._released:
+            return
+        self._released = True
+        self._bound.clear()
+        self._loaded.clear()
+        missing = []
+        for scoped in self._names:
+            try:
+                self.session.catalog.remove(self._bare(scoped))
+            except KeyError:
+                missing.append(scoped)
+        self._names.clear()
+        if missing:
+            raise PoolError(
+                f"{', '.join(missing)} of {self.prefix!r} had been removed by others"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        return f"<Lease {self.prefix!r} of {self.session!r}>"
+
+    def _bare(self, name: str) -> TableName:
+        return (self.session.catalog.default_schema, name)
+
+    def _add(self, name: str, data: Any) -> Table:
+        """Register data under its full name; return a view of it for the short one.
+
+        The view keeps the full name in plans, so a plan tells data from assets.
+        """
+        if self._released:
+            raise PoolError(f"the lease {self.prefix!r} has ended; nothing was registered")
+        scoped = self.prefix + name
+        self._names[scoped] = name
+        _register(self.session, self._bare(scoped), data)
+        return self.session.ctx.table(
+            _qualified(self.session, self._bare(scoped))
+        ).into_view()
+
+
+def _register(session: Session, name: TableName, data: Any) -> None:
+    if isinstance(data, DataFrame):
+        session.catalog.add(name, data.into_view())
+    elif isinstance(data, DeltaTable | ds.Dataset):
+        session.catalog.add(name, Table(data))
+    elif hasattr(data, "__arrow_c_stream__"):
+        rows = pa.table(data)
+        batches = rows.to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)]
+        session.catalog.add(name, session.ctx.from_arrow(pa.Table.from_batches(batches)).into_view())
+    else:
+        raise UnsupportedTypeError(
+            f"{type(data).__name__} is not a table: pass a datafusion.DataFrame, a "
+            "deltalake.DeltaTable, a pyarrow Table, RecordBatchReader or Dataset, or a "
+            "frame with an Arrow stream such as a polars or pandas DataFrame"
+        )
+
+
+def _qualified(session: Session, name: TableName) -> str:
+    parts = (session.plan.catalog.default_catalog, *name)
+    return ".".join(quoted_identifier(part) for part in parts)

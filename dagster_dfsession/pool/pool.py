@@ -1,0 +1,145 @@
+"""A fixed number of equal sessions for threads that come and go."""
+
+import contextlib
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from typing_extensions import Self
+
+from dagster_dfsession.errors import PoolError, PoolExhaustedError
+from dagster_dfsession.plan.build import SessionPlan
+from dagster_dfsession.pool.lease import Lease
+from dagster_dfsession.pool.scope import Scope
+from dagster_dfsession.session.catalog import TableName
+from dagster_dfsession.session.factory import open_session
+from dagster_dfsession.session.session import Session
+
+LOG = logging.getLogger("dagster_dfsession")
+
+
+class SessionPool:
+    """At most `size` sessions of one plan, each opened when it is first needed.
+
+    Examples:
+        >>> from dagster_dfsession import SessionProfile, plan_session
+        >>> with SessionPool(plan_session(SessionProfile(name="dev")), size=1) as pool:
+        ...     with pool.checkout() as lease:
+        ...         lease.sql("SELECT 1 AS one").to_pydict()
+        {'one': [1]}
+    """
+
+    def __init__(
+        self,
+        plan: SessionPlan,
+        *,
+        size: int,
+        when_exhausted: Literal["wait", "raise"] = "wait",
+        wait_s: float = 60.0,
+        opener: Callable[[SessionPlan], Session] = open_session,
+    ) -> None:
+        """Promise sessions; nothing is built yet.
+
+        Args:
+            plan: What every session is built from.
+            size: Sessions at most, lent or idle.
+            when_exhausted: `wait` up to `wait_s` seconds, or `raise` at once.
+            wait_s: Seconds to wait for a session to come back.
+            opener: Builds a session; for tests.
+        """
+        if size < 1:
+            raise PoolError(f"size is {size}; a pool needs at least one session")
+        self._plan = plan
+        self._size = size
+        self._wait_s = wait_s if when_exhausted == "wait" else 0.0
+        self._opener = opener
+        self._idle: list[tuple[Session, frozenset[TableName]]] = []
+        self._lent = 0
+        self._closed = False
+        self._numbers = itertools.count()
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def checkout(self, step: str = "pool") -> Iterator[Lease]:
+        """Borrow a session for the length of a block.
+
+        Raises:
+            PoolExhaustedError: All are lent, and none came back in time.
+            SessionError: Whatever `open_session` raises.
+        """
+        session, before = self._take()
+        lease = Lease(session, Scope(run_id="pool", step=step, attempt=next(self._numbers)))
+        try:
+            yield lease
+        finally:
+            self._give_back(lease, before)
+
+    def close(self) -> None:
+        """Close the idle sessions, and each lent one when it comes back."""
+        with self._changed:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            self._changed.notify_all()
+        for session, _ in idle:
+            session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _take(self) -> tuple[Session, frozenset[TableName]]:
+        with self._changed:
+            free = self._changed.wait_for(self._has_room, timeout=self._wait_s)
+            if self._closed:
+                raise PoolError(f"the pool of {self._plan.name!r} is closed")
+            if not free:
+                raise PoolExhaustedError(
+                    f"all {self._size} sessions of {self._plan.name!r} are lent and none "
+                    f"came back in {self._wait_s:g} s; return one, or make the pool larger"
+                )
+            self._lent += 1
+            if self._idle:
+                return self._idle.pop()
+        try:
+            session = self._opener(self._plan)
+        except BaseException:
+            self._one_less()
+            raise
+        return session, session.catalog.registered
+
+    def _has_room(self) -> bool:
+        return self._closed or bool(self._idle) or self._lent < self._size
+
+    def _give_back(self, lease: Lease, before: frozenset[TableName]) -> None:
+        session = lease.session
+        reason = _dirt(lease, before)
+        if reason is not None:
+            LOG.warning("dropping a session of %r: %s", self._plan.name, reason)
+        with self._changed:
+            keep = reason is None and not self._closed
+            if keep:
+                self._idle.append((session, before))
+        if not keep:
+            session.close()
+        self._one_less()
+
+    def _one_less(self) -> None:
+        with self._changed:
+            self._lent -= 1
+            self._changed.notify()
+
+
+def _dirt(lease: Lease, before: frozenset[TableName]) -> str | None:
+    """End the lease; return why its session cannot be lent again, or None."""
+    try:
+        lease.release()
+    except PoolError as error:
+        return str(error)
+    left = lease.session.catalog.registered - before
+    if left:
+        return f"left behind: {', '.join('.'.join(name) for name in sorted(left))}"
+    return None

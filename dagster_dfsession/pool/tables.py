@@ -1,0 +1,133 @@
+"""The tables of a run: Delta tables by asset key, each at one version."""
+
+import threading
+from collections.abc import Collection, Sequence
+
+from datafusion.catalog import Table
+from deltalake import DeltaTable
+
+from dagster_dfsession.delta.location import Lake, Location, open_table
+from dagster_dfsession.errors import LocationError
+from dagster_dfsession.session.catalog import TableName
+
+
+class OpenedTable:
+    """A Delta table at the version that the whole run reads.
+
+    Attributes:
+        name: Its schema and table in SQL.
+        key: The asset key.
+        location: Where it is.
+        delta: The table, loaded at the pinned version.
+    """
+
+    def __init__(
+        self, name: TableName, key: tuple[str, ...], location: Location, delta: DeltaTable
+    ) -> None:
+        """Describe an opened table."""
+        self.name = name
+        self.key = key
+        self.location = location
+        self.delta = delta
+        self.table = Table(delta)
+
+    @property
+    def version(self) -> int:
+        """The pinned version."""
+        return self.delta.version()
+
+
+class RunTables:
+    """Opens a table when a query first names it, and pins its version for the run.
+
+    A table that this run writes is read at the version it wrote from then on.
+    """
+
+    def __init__(self, default_schema: str) -> None:
+        """Start with no lake: nothing is found."""
+        self._default_schema = default_schema
+        self._lakes: list[Lake] = []
+        self._opened: dict[TableName, OpenedTable] = {}
+        self._known: set[TableName] = set()
+        self._lock = threading.RLock()
+
+    def add_lake(self, lake: Lake) -> None:
+        """Look for tables here too; lakes are asked in the order they were added."""
+        with self._lock:
+            if all(lake.root != known.root for known in self._lakes):
+                self._lakes.append(lake)
+
+    @property
+    def first_lake(self) -> Lake | None:
+        """The lake that is asked first; None: there is none."""
+        return self._lakes[0] if self._lakes else None
+
+    def add_known(self, keys: Collection[Sequence[str]]) -> None:
+        """Name tables that may be there, for error messages."""
+        with self._lock:
+            self._known |= {self.name_of(key) for key in keys}
+
+    def name_of(self, key: Sequence[str]) -> TableName:
+        """Return the schema and table that an asset key is called in SQL.
+
+        One part is a table of the default schema; of more parts the last is the
+        table and the others, joined by `/`, the schema.
+        """
+        *schema, table = key
+        return ("/".join(schema) or self._default_schema, table)
+
+    def key_of(self, name: TableName) -> tuple[str, ...]:
+        """Return the asset key that a schema and table stand for."""
+        schema, table = name
+        return (table,) if schema == self._default_schema else (*schema.split("/"), table)
+
+    def spelt(self, text: str) -> TableName:
+        """Return the schema and table of a name as a plan spells it."""
+        *_, schema, table = [self._default_schema, *text.split(".")]
+        return (schema, table)
+
+    def spelling(self, name: TableName) -> str:
+        """Return a name as a query spells it."""
+        schema, table = name
+        return table if schema == self._default_schema else f"{schema}.{table}"
+
+    def open(self, name: TableName) -> Table | None:
+        """Return the table for the engine, or None."""
+        opened = self.find(name)
+        return None if opened is None else opened.table
+
+    def find(self, name: TableName) -> OpenedTable | None:
+        """Return the table, opening and pinning it at first use."""
+        with self._lock:
+            if name not in self._opened:
+                opened = self._open_first(name)
+                if opened is None:
+                    return None
+                self._opened[name] = opened
+            return self._opened[name]
+
+    def opened(self, name: TableName) -> OpenedTable | None:
+        """Return the table if it was opened before."""
+        return self._opened.get(name)
+
+    def written(self, key: Sequence[str]) -> None:
+        """Forget the pin of a table that this run has just written."""
+        with self._lock:
+            self._opened.pop(self.name_of(key), None)
+
+    def names(self) -> set[TableName]:
+        """Return the names that were opened or announced."""
+        return {*self._opened, *self._known}
+
+    def _open_first(self, name: TableName) -> OpenedTable | None:
+        key = self.key_of(name)
+        for lake in self._lakes:
+            try:
+                location = lake.table(key)
+            except LocationError:
+                # No asset can have such a key: the query names something else.
+                return None
+            delta = open_table(location)
+            if delta is not None:
+                return OpenedTable(name, key, location, delta)
+        return None

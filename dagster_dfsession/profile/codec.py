@@ -1,0 +1,118 @@
+"""The one door for profiles that come from outside: config, files, records."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from dagster_dfsession.errors import ProfileError, did_you_mean, listing
+from dagster_dfsession.profile.fields import structs_at
+from dagster_dfsession.profile.cache import CACHE_PRESETS
+from dagster_dfsession.profile.named import resolved
+from dagster_dfsession.profile.presets import PRESETS
+from dagster_dfsession.profile.hardening import HARDENING_PRESETS
+from dagster_dfsession.profile.session import SessionProfile
+from dagster_dfsession.profile.sql import SQL_POLICIES
+
+NAMED_PARTS: Mapping[str, Mapping[str, Any]] = {
+    "cache": CACHE_PRESETS,
+    "hardening": HARDENING_PRESETS,
+    "sql.policy": SQL_POLICIES,
+}
+
+
+def parse_profile(
+    data: Mapping[str, Any], *, base: SessionProfile | str | None = None
+) -> SessionProfile:
+    """Read a profile from plain data, laid over `base` if there is one.
+
+    Args:
+        data: Nested mappings, as JSON or YAML would give them. A part that is a
+            tagged choice (`{"kind": "greedy", ...}`) replaces the base's choice if
+            the kinds differ, and is laid over it if they are the same. A part that
+            has presets takes a name, or `{"preset": name, ...}` with changes to it.
+        base: A profile, the name of a preset, or None.
+
+    Raises:
+        ProfileError: The data is no profile; the message says where and why.
+
+    Examples:
+        >>> dev = parse_profile({"execution": {"batch_size": 4096}}, base="dev")
+        >>> dev.name, dev.execution.batch_size
+        ('dev', 4096)
+        >>> parse_profile({"execution": {"batchsize": 1}}, base="dev")
+        Traceback (most recent call last):
+        dagster_dfsession.errors.ProfileError: $.execution: Object contains unknown field `batchsize`. Did you mean 'batch_size'? It has: ...
+    """
+    if isinstance(base, str):
+        base = preset(base)
+    laid = _with_named_parts(data)
+    whole = laid if base is None else _laid_over(dump_profile(base), laid)
+    try:
+        return msgspec.convert(whole, SessionProfile)
+    except msgspec.ValidationError as error:
+        raise _profile_error(str(error)) from None
+
+
+def dump_profile(profile: SessionProfile) -> dict[str, Any]:
+    """Return the profile as plain data: the inverse of `parse_profile`.
+
+    Examples:
+        >>> parse_profile(dump_profile(preset("prod"))) == preset("prod")
+        True
+    """
+    plain: dict[str, Any] = msgspec.to_builtins(profile)
+    return plain
+
+
+def preset(name: str) -> SessionProfile:
+    """Return the preset of this name.
+
+    Raises:
+        ProfileError: There is none; the message lists those there are.
+    """
+    if name not in PRESETS:
+        raise ProfileError.unknown_name("preset", name, PRESETS)
+    return PRESETS[name]
+
+
+def _with_named_parts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return data in which each part that starts from a preset is whole."""
+    named = dict(data)
+    for path, presets in NAMED_PARTS.items():
+        *outer, name = path.split(".")
+        holder = named
+        for key in outer:
+            if not isinstance(holder.get(key), Mapping):
+                break
+            holder[key] = dict(holder[key])
+            holder = holder[key]
+        else:
+            if isinstance(holder.get(name), Mapping) and "preset" in holder[name]:
+                changes = dict(holder[name])
+                start = resolved(f"{name} preset", changes.pop("preset"), presets)
+                holder[name] = msgspec.to_builtins(start) | changes
+    return named
+
+
+def _laid_over(base: Any, data: Any) -> Any:
+    if not (isinstance(base, dict) and isinstance(data, Mapping)):
+        return data
+    if data.get("kind", base.get("kind")) != base.get("kind"):
+        return data
+    return base | {key: _laid_over(base.get(key), data[key]) for key in data}
+
+
+def _profile_error(text: str) -> ProfileError:
+    reason, _, path = text.partition(" - at `")
+    path = path.rstrip("`") or "$"
+    unknown = reason.partition("unknown field `")[2].rstrip("`")
+    if unknown:
+        structs = structs_at(SessionProfile, path)
+        known = [name for struct in structs for name in struct.__struct_fields__]
+        reason += f".{did_you_mean(unknown, known)} It has: {listing(known)}."
+    elif path.endswith(".kind"):
+        structs = structs_at(SessionProfile, path.removesuffix(".kind"))
+        kinds = [str(struct.__struct_config__.tag) for struct in structs]
+        reason += f"; known: {listing(kinds)}."
+    return ProfileError.at(path, reason)

@@ -1,0 +1,117 @@
+"""What the structs say of themselves: leaves, descriptions, what is hashed."""
+
+import typing
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from dagster_dfsession.profile.base import Frozen, declared_types
+
+
+class Leaf(Frozen, frozen=True):
+    """One field of a profile that is not itself a part.
+
+    Attributes:
+        path: As `execution.batch_size`.
+        type: The declared type, with the `Meta` that bounds it.
+        description: For people; never empty.
+        hashed: False where the value names a place of this host.
+    """
+
+    path: str
+    type: Any
+    description: str
+    hashed: bool
+
+
+def leaf_fields(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[Leaf]:
+    """Walk a struct's fields down to the leaves; a tagged choice is one leaf.
+
+    Examples:
+        >>> from dagster_dfsession.profile.cache import CacheProfile
+        >>> [leaf.path for leaf in leaf_fields(CacheProfile)][:2]
+        ['list_files_limit', 'list_files_ttl_s']
+    """
+    for name, declared in declared_types(struct).items():
+        part = part_of(declared)
+        if part is not None:
+            yield from leaf_fields(part, f"{prefix}{name}.")
+        else:
+            yield Leaf(
+                path=f"{prefix}{name}",
+                type=declared,
+                description=description_of(declared),
+                hashed=is_hashed(declared),
+            )
+
+
+def metas_of(declared: Any) -> tuple[Meta, ...]:
+    """Return the `Meta` of a declared type, outermost last."""
+    if typing.get_origin(declared) is not Annotated:
+        return ()
+    return tuple(m for m in declared.__metadata__ if isinstance(m, Meta))
+
+
+def description_of(declared: Any) -> str:
+    """Return the description nearest to the field, or an empty text."""
+    return next((m.description for m in reversed(metas_of(declared)) if m.description), "")
+
+
+def is_hashed(declared: Any) -> bool:
+    """Return whether the field counts in `profile_hash`."""
+    return all((m.extra or {}).get("hash", True) for m in metas_of(declared))
+
+
+def bare(declared: Any) -> Any:
+    """Return the type without its `Annotated`."""
+    return declared.__origin__ if typing.get_origin(declared) is Annotated else declared
+
+
+def choices_of(declared: Any) -> tuple[Any, ...]:
+    """Return the members of a union, or the type alone."""
+    return typing.get_args(bare(declared)) if _is_union(bare(declared)) else (bare(declared),)
+
+
+def part_of(declared: Any) -> type[msgspec.Struct] | None:
+    """Return the struct that a field always holds, names of presets left aside."""
+    structs = [choice for choice in choices_of(declared) if _is_struct(choice)]
+    return structs[0] if len(structs) == 1 else None
+
+
+def structs_at(struct: type[msgspec.Struct], path: str) -> list[type[msgspec.Struct]]:
+    """Return the structs that may stand at a path such as `$.runtime.spill`.
+
+    Examples:
+        >>> from dagster_dfsession.profile.runtime import RuntimeProfile
+        >>> [found.__name__ for found in structs_at(RuntimeProfile, "$.spill")]
+        ['SpillToDisk', 'NoSpill']
+    """
+    found = [struct]
+    for name in path.removeprefix("$").strip(".").split("."):
+        if name:
+            declared = [declared_types(at).get(name.partition("[")[0]) for at in found]
+            found = [c for d in declared for c in choices_of(d) if _is_struct(c)]
+    return found
+
+
+def hashed_payload(value: Any) -> Any:
+    """Return plain data of a struct, less the fields that are not hashed."""
+    if not isinstance(value, msgspec.Struct):
+        return msgspec.to_builtins(value)
+    config = value.__struct_config__
+    tag = {} if config.tag is None else {config.tag_field: config.tag}
+    return tag | {
+        name: hashed_payload(getattr(value, name))
+        for name, declared in declared_types(type(value)).items()
+        if is_hashed(declared)
+    }
+
+
+def _is_union(declared: Any) -> bool:
+    return typing.get_origin(declared) in {typing.Union, type(int | str)}
+
+
+def _is_struct(declared: Any) -> bool:
+    return isinstance(declared, type) and issubclass(declared, msgspec.Struct)

@@ -1,0 +1,89 @@
+"""The whole description of a session."""
+
+from typing import Annotated
+
+from msgspec import Meta
+from msgspec.structs import force_setattr
+
+from dagster_dfsession.profile.base import Frozen
+from dagster_dfsession.profile.cache import CACHE_PRESETS, CacheProfile
+from dagster_dfsession.profile.catalog import CatalogProfile
+from dagster_dfsession.profile.delta import DeltaProfile
+from dagster_dfsession.profile.diagnostics import DiagnosticsProfile
+from dagster_dfsession.profile.execution import ExecutionProfile
+from dagster_dfsession.profile.features import FeaturesProfile
+from dagster_dfsession.profile.functions import FunctionsProfile
+from dagster_dfsession.profile.hooks import HooksProfile
+from dagster_dfsession.profile.named import resolved
+from dagster_dfsession.profile.runtime import RuntimeProfile
+from dagster_dfsession.profile.hardening import HARDENING_PRESETS, HardeningProfile
+from dagster_dfsession.profile.sql import SqlProfile
+
+
+class SessionProfile(Frozen, frozen=True):
+    """What session is wanted: a part for each concern, and a name for people.
+
+    Attributes:
+        cache: A `CacheProfile`, or the name of one of `CACHE_PRESETS`.
+        hardening: A `HardeningProfile`, or the name of one of `HARDENING_PRESETS`.
+        settings: DataFusion's own keys, as strings; they win over every part.
+
+    Raises:
+        ProfileError: A field breaks its type or bound, or a name is unknown.
+
+    Examples:
+        >>> from dagster_dfsession import SessionProfile
+        >>> SessionProfile(name="dev", cache="isolated").cache.metadata_limit
+        0
+    """
+
+    name: Annotated[
+        str, Meta(min_length=1, max_length=64, description="Name, for people.")
+    ]
+    execution: Annotated[
+        ExecutionProfile, Meta(description="Parallelism, batches, Parquet reading.")
+    ] = ExecutionProfile()
+    runtime: Annotated[RuntimeProfile, Meta(description="Memory and disk.")] = (
+        RuntimeProfile()
+    )
+    catalog: Annotated[CatalogProfile, Meta(description="Catalog and schema names.")] = (
+        CatalogProfile()
+    )
+    sql: Annotated[SqlProfile, Meta(description="Dialect and policy.")] = SqlProfile()
+    cache: Annotated[
+        CacheProfile | str,
+        Meta(description="The engine's caches: limits, or the name of a preset."),
+    ] = CacheProfile()
+    delta: Annotated[DeltaProfile, Meta(description="How Delta tables are written.")] = (
+        DeltaProfile()
+    )
+    functions: Annotated[FunctionsProfile, Meta(description="User functions.")] = (
+        FunctionsProfile()
+    )
+    hooks: Annotated[HooksProfile, Meta(description="User code at build time.")] = (
+        HooksProfile()
+    )
+    diagnostics: Annotated[
+        DiagnosticsProfile, Meta(description="What a session says of itself.")
+    ] = DiagnosticsProfile()
+    hardening: Annotated[
+        HardeningProfile | str,
+        Meta(description="Types and zones: values, or the name of a preset."),
+    ] = HardeningProfile()
+    features: Annotated[
+        FeaturesProfile, Meta(description="Feature gates of the optimizer.")
+    ] = FeaturesProfile()
+    settings: Annotated[
+        dict[str, str],
+        Meta(description="DataFusion settings by key, for what has no field."),
+    ] = {}
+
+    def __post_init__(self) -> None:
+        force_setattr(
+            self, "cache", resolved("cache preset", self.cache, CACHE_PRESETS)
+        )
+        force_setattr(
+            self, "hardening", resolved("hardening preset", self.hardening, HARDENING_PRESETS)
+        )
+        force_setattr(self, "settings", dict(self.settings))
+        super().__post_init__()

@@ -1,0 +1,124 @@
+"""The launchpad's form of a profile: generated, so that no field is written twice."""
+
+import enum
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional
+
+import dagster as dg
+import msgspec
+from pydantic import ConfigDict, Field, create_model
+
+from dagster_dfsession.profile.base import declared_types
+from dagster_dfsession.profile.codec import NAMED_PARTS
+from dagster_dfsession.profile.fields import (
+    bare,
+    choices_of,
+    description_of,
+    metas_of,
+    part_of,
+)
+from dagster_dfsession.profile.session import SessionProfile
+
+BOUNDS = ("ge", "le", "gt", "lt", "min_length", "max_length", "pattern")
+
+
+class ProfilePart(dg.Config):
+    """Base of the generated classes: every field may be left out, none is unknown."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def config_class(
+    struct: type[msgspec.Struct], name: str, *, path: str = ""
+) -> type[ProfilePart]:
+    """Return a Dagster config class with the fields of a struct, all optional."""
+    fields = dict(_fields(declared_types(struct), name, path))
+    if path in NAMED_PARTS:
+        known = ", ".join(sorted(NAMED_PARTS[path]))
+        described = Field(default=None, description=f"Start from a preset: {known}.")
+        fields["preset"] = (Optional[str], described)
+    return create_model(name, __base__=ProfilePart, __doc__=struct.__doc__, **fields)
+
+
+def _fields(
+    declared: Mapping[str, Any], name: str, path: str
+) -> Iterator[tuple[str, Any]]:
+    for field, kind in declared.items():
+        below = f"{path}.{field}".lstrip(".")
+        described = Field(default=None, description=description_of(kind), **_bounds(kind))
+        yield field, (Optional[_type(kind, f"{name}{field.title()}", below)], described)
+
+
+def _type(declared: Any, name: str, path: str) -> Any:
+    part = part_of(declared)
+    if part is not None:
+        return config_class(part, name, path=path)
+    choices = [each for each in choices_of(declared) if each is not types.NoneType]
+    if all(isinstance(each, type) and issubclass(each, msgspec.Struct) for each in choices):
+        return _tagged(choices, name)
+    if len(choices) > 1:
+        # A size: digits, a suffix or a percent sign, all of which are text.
+        return str
+    return _plain(bare(choices[0]), name)
+
+
+def _plain(kind: Any, name: str) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return enum.Enum(name, {value: value for value in arguments})
+    if origin is tuple:
+        return list[_type(arguments[0], name, "")]  # type: ignore[misc]  # a type made at run time
+    return kind
+
+
+def _tagged(choices: list[type[msgspec.Struct]], name: str) -> type[ProfilePart]:
+    """Return one class for a tagged choice: its kind, and the fields of all kinds.
+
+    Which field goes with which kind is the codec's to say, with the field's path.
+    """
+    kinds = {str(each.__struct_config__.tag): str(each.__struct_config__.tag) for each in choices}
+    declared = {k: v for each in choices for k, v in declared_types(each).items()}
+    fields = dict(_fields(declared, name, ""))
+    described = Field(default=None, description=f"One of {', '.join(sorted(kinds))}.")
+    fields["kind"] = (Optional[enum.Enum(f"{name}Kind", kinds)], described)
+    return create_model(name, __base__=ProfilePart, **fields)
+
+
+def _bounds(declared: Any) -> dict[str, Any]:
+    """Return the bounds of a field that holds one kind of value, for pydantic."""
+    kinds = [each for each in choices_of(declared) if each is not types.NoneType]
+    if len(kinds) > 1:
+        return {}
+    metas = (*metas_of(declared), *metas_of(kinds[0]))
+    return {
+        bound: getattr(meta, bound)
+        for meta in metas
+        for bound in BOUNDS
+        if getattr(meta, bound) is not None
+    }
+
+
+def given(part: dg.Config | None) -> dict[str, Any]:
+    """Return the fields that were given, as plain data for `parse_profile`."""
+    if part is None:
+        return {}
+    return {
+        name: _given(value)
+        for name in type(part).model_fields
+        if (value := getattr(part, name)) is not None
+    }
+
+
+def _given(value: Any) -> Any:
+    if isinstance(value, dg.Config):
+        return given(value)
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, list):
+        return [_given(each) for each in value]
+    return value
+
+
+ProfileConfig = config_class(SessionProfile, "ProfileConfig")

@@ -1,0 +1,152 @@
+"""Writing an asset's value, with its record and all that Dagster is told of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import msgspec
+
+from dagster_dfsession.ambient import current_step
+from dagster_dfsession.delta.files import LakeFiles
+from dagster_dfsession.delta.location import Lake
+from dagster_dfsession.errors import RecordError, SessionError
+from dagster_dfsession.materialize import Materialization, Target, materialize
+from dagster_dfsession.metadata import (
+    FIRST,
+    RECORD,
+    changes_text,
+    materialization_metadata,
+    partition_metadata,
+    session_tags,
+)
+from dagster_dfsession.partitioning import asset_target
+from dagster_dfsession.pool.lease import Lease
+from dagster_dfsession.pool.run import RunSession
+from dagster_dfsession.records import (
+    QueryRecord,
+    RecordStore,
+    SessionRecord,
+    session_changes,
+)
+from dagster_dfsession.profile.codec import dump_profile
+
+AS_COMPOSED = "as composed"
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """What Dagster is told of a materialization.
+
+    Attributes:
+        metadata: For the asset.
+        by_partition: Partition key -> metadata of that partition alone.
+        tags: For the run, and for the event where it can have tags.
+    """
+
+    metadata: dict[str, Any]
+    by_partition: dict[str, dict[str, Any]]
+    data_version: str
+    tags: dict[str, str]
+
+
+def publish(
+    value: Any,
+    target: Target,
+    lake: Lake,
+    *,
+    run: RunSession,
+    lease: Lease,
+    step: dg.OpExecutionContext,
+) -> Published:
+    """Write a value, keep the record of its session, and describe both.
+
+    The record is written after the table: a record without its table is harmless,
+    a table is never without the commit that names its session.
+
+    Raises:
+        DfSessionError: The value could not be computed or written; nothing was.
+    """
+    made = materialize(value, target, run.tables, lease)
+    store = RecordStore(LakeFiles(lake.root))
+    changes = _changes(made, store, step)
+    plan = lease.session.plan
+    return Published(
+        metadata=materialization_metadata(
+            made,
+            record=store.put(_record(made, dump_profile(plan.profile))),
+            changes=changes,
+            plan_chars=plan.reporting.plan_chars,
+        ),
+        by_partition=partition_metadata(made),
+        data_version=made.data_version,
+        tags=session_tags(made.session),
+    )
+
+
+def _record(made: Materialization, profile: Mapping[str, Any]) -> SessionRecord:
+    identity = made.identity
+    query = None if identity is None else QueryRecord(
+        plan_hash=identity.plan_hash,
+        plan=identity.text,
+        functions=identity.functions,
+        variable=identity.variable,
+        bound=AS_COMPOSED,
+    )
+    return SessionRecord(
+        session=made.session, profile=dict(profile), query=query, inputs=made.inputs
+    )
+
+
+def _changes(made: Materialization, store: RecordStore, step: dg.OpExecutionContext) -> str:
+    """Compare with the asset's previous materialization, whichever run it was."""
+    event = step.instance.get_latest_materialization_event(dg.AssetKey(made.target.key))
+    before = event.asset_materialization if event else None
+    if before is None or RECORD not in before.metadata:
+        return FIRST
+    try:
+        record = store.get(str(before.metadata[RECORD].value))
+    except RecordError as error:
+        return f"unknown: {error}"
+    return changes_text(session_changes(record.session, made.session))
+
+
+def publish_running_asset(
+    value: Any, *, run: RunSession, lease: Lease
+) -> dg.MaterializeResult[None]:
+    """Write the table of the asset that is running, in the run's first lake.
+
+    Raises:
+        SessionError: No lake is known, or no single asset is running.
+        DfSessionError: The value could not be computed or written; nothing was.
+    """
+    lake, step = run.tables.first_lake, current_step()
+    if lake is None:
+        raise SessionError(
+            "there is no lake to write to: give the session resource a root_uri, or "
+            "return the value and use a DataFusionDeltaIOManager"
+        )
+    if step is None or not step.has_assets_def or len(step.selected_asset_keys) != 1:
+        raise SessionError(
+            "materialize() writes the one asset that is running; in an asset of several "
+            "outputs, return the values and use a DataFusionDeltaIOManager"
+        )
+    key = step.asset_key
+    partitions = step.assets_def.partitions_def
+    target = asset_target(
+        lake,
+        key.path,
+        step.assets_def.metadata_by_key.get(key, {}),
+        mode="overwrite",
+        schema_mode="strict",
+        partitions=partitions,
+        partition_keys=step.partition_keys if partitions is not None else (),
+    )
+    published = publish(value, target, lake, run=run, lease=lease, step=step)
+    context = dg.AssetExecutionContext.get()
+    for partition, metadata in published.by_partition.items():
+        context.add_asset_metadata(metadata, key, partition)
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata=published.metadata,
+        data_version=dg.DataVersion(published.data_version),
+        tags=published.tags,
+    )

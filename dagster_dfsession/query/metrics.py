@@ -1,0 +1,48 @@
+"""What running a query cost, added up over the engine's operators."""
+
+from collections.abc import Iterable
+
+from datafusion import DataFrame
+from datafusion.plan import MetricsSet
+
+from dagster_dfsession.profile.base import Frozen
+
+SCAN = "DataSourceExec"
+MEMORY = ("peak_mem_used", "build_mem_used")
+
+
+class QueryMetrics(Frozen, frozen=True):
+    """Totals of one execution.
+
+    Attributes:
+        rows_read: Rows that left the scans of files, before any other operator.
+        bytes_scanned: Bytes fetched from files.
+        files_read: Data files opened.
+        spilled_bytes: Bytes written to disk because memory ran out.
+        peak_memory_bytes: What aggregates and joins reported to hold at most, added
+            up; operators that report nothing (sorts) are not in it.
+    """
+
+    rows_read: int
+    bytes_scanned: int
+    files_read: int
+    spilled_bytes: int
+    peak_memory_bytes: int
+
+
+def query_metrics(frame: DataFrame) -> QueryMetrics:
+    """Add up the metrics of a frame that was executed through `execute_stream`."""
+    operators = frame.execution_plan().collect_metrics()
+    scans = [metrics for name, metrics in operators if SCAN in name.split("(")[0]]
+    every = [metrics for _, metrics in operators]
+    return QueryMetrics(
+        rows_read=_total(scans, "output_rows"),
+        bytes_scanned=_total(scans, "bytes_scanned"),
+        files_read=_total(scans, "files_opened"),
+        spilled_bytes=_total(every, "spilled_bytes"),
+        peak_memory_bytes=sum(_total(every, name) for name in MEMORY),
+    )
+
+
+def _total(metrics: Iterable[MetricsSet], name: str) -> int:
+    return sum(each.sum_by_name(name) or 0 for each in metrics)

@@ -1,0 +1,205 @@
+"""The session as a Dagster resource."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Optional
+
+import dagster as dg
+from dagster import InitResourceContext
+from pydantic import Field, PrivateAttr, field_validator
+
+from dagster_dfsession.ambient import current_scope
+from dagster_dfsession.errors import SessionError
+from dagster_dfsession.plan.build import SessionPlan, plan_session
+from dagster_dfsession.profile.codec import parse_profile
+from dagster_dfsession.profile_config import ProfileConfig, given
+from dagster_dfsession.storage import SecretOptions, plain_options, resolved_options
+
+if TYPE_CHECKING:
+    from datafusion import DataFrame
+
+    from dagster_dfsession.pool.lease import Lease
+    from dagster_dfsession.pool.run import RunSession
+    from dagster_dfsession.session.runtime import SessionRuntime
+    from dagster_dfsession.session.session import Session
+
+
+class DataFusionSessionResource(dg.ConfigurableResource[None]):
+    """A DataFusion session for each run.
+
+    Every step of a run that asks for it gets a session built from one profile; what
+    a step registers carries the run, the step and the attempt in its name, and is
+    gone when the step is over. Tables of the lake are found by their asset keys.
+
+    Examples:
+        >>> import dagster as dg
+        >>> @dg.asset
+        ... def one(dfsession: DataFusionSessionResource) -> None:
+        ...     print(dfsession.sql("SELECT 1 AS one").to_pydict())
+        >>> dfsession = DataFusionSessionResource(preset="dev")
+        >>> result = dg.materialize([one], resources={"dfsession": dfsession})
+        {'one': [1]}
+    """
+
+    # A default that is made by a factory is not part of the config schema, so that a
+    # launch which overrides one field leaves the others as they were defined.
+    preset: str = Field(
+        default_factory=lambda: "default",
+        description=(
+            "Profile to start from: default, dev, prod, low_memory or reproducible."
+        ),
+    )
+    profile: Optional[ProfileConfig] = Field(  # type: ignore[valid-type]  # generated
+        default_factory=lambda: None,
+        description=(
+            "Changes to the preset, part by part. In the launchpad, what is given here "
+            "replaces the changes of the definition as a whole."
+        ),
+    )
+    udfs: list[str] = Field(
+        default_factory=list,
+        description="Modules that declare functions: 'my_project.udfs'.",
+    )
+    root_uri: Optional[str] = Field(
+        default_factory=lambda: None,
+        description=(
+            "Lake in which asset keys are looked up: a directory or an address such as "
+            "s3://bucket/lake. Not needed beside a DataFusionDeltaIOManager."
+        ),
+    )
+    storage_options: dict[str, str] = SecretOptions(
+        "Options of the lake's storage, as deltalake takes them. Use EnvVar for secrets."
+    )
+
+    _run: Any = PrivateAttr(default=None)
+    _run_id: str = PrivateAttr(default="")
+
+    @field_validator("storage_options", mode="before")
+    @classmethod
+    def _accept_config_classes(cls, options: Any) -> Any:
+        return plain_options(options)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Refuse a profile that cannot be planned, where it is written down.
+
+        Raises:
+            ProfileError: There is no such preset, or a part of the profile is wrong.
+        """
+        super().model_post_init(context)
+        if not isinstance(self.preset, dg.EnvVar):
+            self.plan()
+
+    def plan(self) -> SessionPlan:
+        """Return what a session of this resource will be built from.
+
+        Raises:
+            ProfileError: There is no such preset, or a part of the profile is wrong.
+        """
+        changes = given(self.profile)
+        if self.udfs:
+            functions = changes.setdefault("functions", {})
+            functions["modules"] = [*functions.get("modules", []), *self.udfs]
+        return plan_session(parse_profile(changes, base=self.preset))
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self, context: InitResourceContext
+    ) -> Iterator["DataFusionSessionResource"]:
+        """Hold the session of the run for as long as Dagster needs the resource."""
+        # The engine is imported here: a code server or a sensor has no use for it.
+        from dagster_dfsession.delta.location import Lake  # noqa: PLC0415
+        from dagster_dfsession.pool.cache import PROCESS_SESSIONS  # noqa: PLC0415
+        from dagster_dfsession.pool.run import RunSession  # noqa: PLC0415
+
+        plan, options = self.plan(), resolved_options(self.storage_options)
+        run_id = context.run.run_id if context.run else f"adhoc{uuid.uuid4().hex}"
+        key = (run_id, plan.fingerprint, frozenset(options.items()))
+        with PROCESS_SESSIONS.cache.holding(
+            key, lambda: RunSession(plan, run_id)
+        ) as run:
+            if self.root_uri is not None:
+                run.tables.add_lake(Lake(self.root_uri, options))
+            self._run, self._run_id = run, run_id
+            try:
+                yield self
+            finally:
+                self._run = None
+
+    @property
+    def run(self) -> "RunSession":
+        """The session of the run and its tables.
+
+        Raises:
+            SessionError: Dagster has not set the resource up, or is done with it.
+        """
+        if self._run is None:
+            raise SessionError(
+                "the session resource is not set up: use it as a parameter of an asset, "
+                "an op, a check or a sensor; outside Dagster use "
+                "open_session(resource.plan())"
+            )
+        run: RunSession = self._run
+        return run
+
+    @property
+    def lease(self) -> "Lease":
+        """The session as lent to the step that is running."""
+        return self.run.lease(current_scope(self._run_id))
+
+    def session(self) -> "Session":
+        """Return the session itself, shared by all steps of the run in this process."""
+        return self.lease.session
+
+    def snapshot(self) -> "SessionRuntime":
+        """Return what the session says of itself: settings, functions, versions, hashes."""
+        return self.session().snapshot()
+
+    def sql(
+        self, query: str, *, params: Mapping[str, Any] | None = None, **tables: Any
+    ) -> "DataFrame":
+        """Plan a query over the lake's tables and those given here; nothing runs yet.
+
+        Args:
+            query: SQL; `$name` stands for a value of `params`.
+            params: Values by name: bound by the engine, never formatted into the text.
+            **tables: Frames or Arrow data by the names that the query calls them.
+
+        Raises:
+            QueryError: The engine, or the profile's SQL policy, refused the query.
+        """
+        return self.lease.sql(query, params=params, tables=tables)
+
+    def table(self, name: str) -> "DataFrame":
+        """Return a table by its name in SQL: `flights`, `raw.flights`.
+
+        Raises:
+            TableNotFoundError: There is none.
+        """
+        return self.lease.table(name)
+
+    def register(self, name: str, data: Any) -> str:
+        """Make data known to the queries of this step; return its run-scoped name.
+
+        Raises:
+            UnsupportedTypeError: The engine cannot read this type.
+        """
+        return self.lease.register(name, data)
+
+    def materialize(self, value: Any) -> dg.MaterializeResult[None]:
+        """Write the table of the asset that is running; for use without an IO manager.
+
+        The table goes below `root_uri`, by the rules of `DataFusionDeltaIOManager`.
+
+        Raises:
+            SessionError: There is no `root_uri`, or no asset is running.
+            DfSessionError: The value could not be computed or written; nothing was.
+        """
+        from dagster_dfsession.publish import publish_running_asset  # noqa: PLC0415
+
+        return publish_running_asset(value, run=self.run, lease=self.lease)
+
+    def __repr__(self) -> str:
+        return f"DataFusionSessionResource(preset={self.preset!r}, udfs={self.udfs!r})"
+
+    __str__ = __repr__

@@ -1,0 +1,133 @@
+"""The catalog of a session: names become tables when a query asks for them."""
+
+import contextlib
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from typing import Protocol
+
+from datafusion.catalog import CatalogProvider, SchemaProvider, Table
+
+from dagster_dfsession.errors import DfSessionError
+
+TableName = tuple[str, str]
+"""Schema and table, as `("raw", "flights")`."""
+
+
+class TableSource(Protocol):
+    """Where tables come from that nobody registered."""
+
+    def open(self, name: TableName) -> Table | None:
+        """Return the table, or None if there is none of this name."""
+
+    def names(self) -> Collection[TableName]:
+        """Return the names that are known, for messages."""
+
+
+class NoTables:
+    """A source that has nothing."""
+
+    def open(self, name: TableName) -> Table | None:
+        """Return None."""
+        del name
+
+    def names(self) -> Collection[TableName]:
+        """Return nothing."""
+        return ()
+
+
+class SessionCatalog(CatalogProvider):
+    """One catalog: what was registered, what is bound for a query, then the source.
+
+    DataFusion calls a provider from inside its own runtime, where a blocking call to
+    the engine would panic: everything handed out here is a finished `Table`.
+    """
+
+    def __init__(self, default_schema: str) -> None:
+        """Start empty."""
+        self.default_schema = default_schema
+        self.source: TableSource = NoTables()
+        self._registered: dict[TableName, Table] = {}
+        self._bound: Mapping[TableName, Table] = {}
+        self._failure: DfSessionError | None = None
+        self._planning = threading.RLock()
+
+    def schema_names(self) -> set[str]:
+        """Return the schemas that hold something, and the default one."""
+        return {self.default_schema} | {schema for schema, _ in self.known_names()}
+
+    def schema(self, name: str) -> SchemaProvider | None:
+        """Return a view of one schema; any name may hold tables yet to be opened."""
+        return None if name == "information_schema" else _SchemaView(self, name)
+
+    def known_names(self) -> set[TableName]:
+        """Return the names that a query may use now."""
+        return {*self._registered, *self._bound, *self.source.names()}
+
+    def find(self, name: TableName) -> Table | None:
+        """Return the table of a name; a failure to open it is kept for the caller."""
+        for tables in (self._bound, self._registered):
+            if name in tables:
+                return tables[name]
+        try:
+            return self.source.open(name)
+        except DfSessionError as error:
+            self._failure = error
+            return None
+
+    def add(self, name: TableName, table: Table) -> None:
+        """Register a table; a name that is taken gets the new one."""
+        self._registered[name] = table
+
+    def remove(self, name: TableName) -> None:
+        """Forget a registered table.
+
+        Raises:
+            KeyError: Nothing is registered under this name.
+        """
+        del self._registered[name]
+
+    @property
+    def registered(self) -> frozenset[TableName]:
+        """The names registered now."""
+        return frozenset(self._registered)
+
+    @contextlib.contextmanager
+    def planning(self, bound: Mapping[TableName, Table]) -> Iterator[None]:
+        """Let names mean other tables while one query is planned, on one thread.
+
+        Raises:
+            DfSessionError: The source failed to open a table that the query names.
+        """
+        with self._planning:
+            before, self._bound, self._failure = self._bound, bound, None
+            try:
+                yield
+            finally:
+                self._bound = before
+                failure, self._failure = self._failure, None
+                if failure is not None:
+                    raise failure
+
+
+class _SchemaView(SchemaProvider):
+    def __init__(self, catalog: SessionCatalog, name: str) -> None:
+        self._catalog = catalog
+        self._name = name
+
+    @property
+    def table_names(self) -> set[str]:
+        return {t for schema, t in self._catalog.known_names() if schema == self._name}
+
+    def table(self, name: str) -> Table | None:
+        return self._catalog.find((self._name, name))
+
+    def register_table(self, name: str, table: object) -> None:
+        made = table if isinstance(table, Table) else Table(table)
+        self._catalog.add((self._name, name), made)
+
+    def deregister_table(self, name: str, cascade: bool = True) -> None:  # noqa: FBT001, FBT002  # the engine's signature
+        del cascade
+        self._catalog.remove((self._name, name))
+
+    def table_exist(self, name: str) -> bool:
+        return (self._name, name) in self._catalog.known_names()

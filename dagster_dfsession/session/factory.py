@@ -1,0 +1,103 @@
+"""The one way to build a session: shared, pooled or alone, the same phases run."""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from dagster_dfsession.errors import InstallError
+from dagster_dfsession.plan.build import SessionPlan
+from dagster_dfsession.plan.phases import Phase
+from dagster_dfsession.profile.runtime import Spill, SpillToDisk
+from dagster_dfsession.session.catalog import SessionCatalog, TableSource
+from dagster_dfsession.session.functions.library import Library, load_library
+from dagster_dfsession.session.machine import memory_limit
+from dagster_dfsession.session.phases import INSTALLERS
+from dagster_dfsession.session.report import InstallReport, PhaseReport
+from dagster_dfsession.session.runtime_env import describe_runtime_env
+from dagster_dfsession.session.session import Session, remove_directory
+from dagster_dfsession.session.site import Site
+
+SPILL_PREFIX = "dfsession_"
+
+
+def open_session(
+    plan: SessionPlan,
+    library: Library | None = None,
+    *,
+    source: TableSource | None = None,
+    label: str = "alone",
+) -> Session:
+    """Build the session that `plan` describes, running every phase in order.
+
+    Args:
+        plan: From `plan_session`. Sizes in it are in bytes, batches in rows.
+        library: The functions that the plan may name. None: they are loaded from the
+            modules that the plan names.
+        source: Where tables come from that nobody registers. None: nowhere.
+        label: Part of the name of the spill directory, so that a leftover tells
+            whose it was.
+
+    Returns:
+        A session that nothing else shares; close it, or use it in a `with` block.
+
+    Raises:
+        EngineVersionError: datafusion and deltalake do not fit together.
+        FunctionError: A module of functions cannot be loaded.
+        SettingError: This DataFusion lacks a key, or cannot read its value.
+        InstallError: A phase failed; the half-built session is dropped.
+
+    Examples:
+        >>> from dagster_dfsession import SessionProfile, plan_session
+        >>> with open_session(plan_session(SessionProfile(name="dev"))) as session:
+        ...     session.sql("SELECT 1 AS one").to_pydict()
+        {'one': [1]}
+
+    Source:
+        Setting keys: https://datafusion.apache.org/user-guide/configs.html
+    """
+    started = time.perf_counter()
+    if library is None:
+        library = load_library(plan.functions.modules)
+    catalog = SessionCatalog(plan.catalog.default_schema)
+    if source is not None:
+        catalog.source = source
+    site = Site(
+        plan=plan,
+        library=library,
+        catalog=catalog,
+        runtime_env=describe_runtime_env(
+            plan.memory_pool, plan.spill, memory=memory_limit()
+        ),
+        spill_dir=_spill_dir(plan.spill, label),
+    )
+    try:
+        phases = run_phases(site)
+    except BaseException:
+        if site.spill_dir is not None:
+            remove_directory(site.spill_dir)
+        raise
+    elapsed_ms = (time.perf_counter() - started) * 1000
+    return Session(site, InstallReport(phases=phases, elapsed_ms=elapsed_ms))
+
+
+def run_phases(site: Site) -> tuple[PhaseReport, ...]:
+    """Run the plan's phases in order; what a context has already is left alone."""
+    return tuple(
+        PhaseReport(phase=step.phase, installed=INSTALLERS[step.phase](site))
+        for step in site.plan.steps
+    )
+
+
+def _spill_dir(spill: Spill, label: str) -> str | None:
+    if not isinstance(spill, SpillToDisk):
+        return None
+    if spill.directory is not None and not Path(spill.directory).is_dir():
+        raise InstallError.during(
+            Phase.CONTEXT.value,
+            "runtime.spill.directory",
+            f"{spill.directory!r} is not a directory; make it, or leave it unset",
+        )
+    return tempfile.mkdtemp(
+        prefix=f"{SPILL_PREFIX}{label}_{os.getpid()}_", dir=spill.directory
+    )

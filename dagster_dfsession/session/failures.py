@@ -1,0 +1,78 @@
+"""From the engine's error texts to this package's errors: the one place that reads them."""
+
+import contextlib
+import re
+from collections.abc import Callable, Collection, Iterator
+
+from dagster_dfsession.errors import (
+    ColumnNotFoundError,
+    DfSessionError,
+    FunctionFailedError,
+    MemoryLimitError,
+    QueryError,
+    SqlPolicyError,
+    TableNotFoundError,
+)
+
+POLICY = re.compile(r"(?:DDL|DML|Statement) not supported: (\S+)")
+TABLE = re.compile(r"table '([^']+)' not found")
+COLUMN = re.compile(r"Schema error: (No field named .+)", re.DOTALL)
+FUNCTION = re.compile(r"(user function '[^']+' raised .+?)(?:\\n|$|\")", re.DOTALL)
+MEMORY = re.compile(r"Resources exhausted: (.+)", re.DOTALL)
+
+
+@contextlib.contextmanager
+def engine_errors(
+    doing: str, *, known_tables: Callable[[], Collection[str]] = tuple
+) -> Iterator[None]:
+    """Turn what the engine raises in the block into a `QueryError` of our tree.
+
+    Args:
+        doing: What was going on, for the message: `"planning 'SELECT ...'"`.
+        known_tables: Asked for the tables there are, once one was not found.
+
+    Raises:
+        QueryError: Or the class of it that fits the engine's text. Errors of this
+            package pass through as they are.
+    """
+    try:
+        yield
+    except DfSessionError:
+        raise
+    except Exception as error:
+        raise query_error(str(error), doing, known_tables) from error
+
+
+def query_error(
+    text: str, doing: str, known_tables: Callable[[], Collection[str]] = tuple
+) -> QueryError:
+    """Return the error that an engine text stands for."""
+    if found := POLICY.search(text):
+        return SqlPolicyError(
+            f"{doing}: the SQL policy forbids {found[1]!r}. Sessions are read-only by "
+            "default; a profile may choose sql.policy 'service', 'write' or 'admin'."
+        )
+    if found := TABLE.search(text):
+        return TableNotFoundError.named(_short(found[1]), known_tables())
+    if found := COLUMN.search(text):
+        return ColumnNotFoundError(f"{doing}: {shortened(found[1])}")
+    if found := FUNCTION.search(text):
+        return FunctionFailedError(f"{doing}: {found[1].strip()}")
+    if found := MEMORY.search(text):
+        return MemoryLimitError(
+            f"{doing}: more memory was needed than the session may use: "
+            f"{found[1].strip()} Raise runtime.memory_pool, lower "
+            "execution.target_partitions, or let the query spill (runtime.spill)."
+        )
+    return QueryError(f"{doing}: {shortened(text, 1000)}")
+
+
+def shortened(query: str, chars: int = 200) -> str:
+    """Return a query on one line, cut to what a message has room for."""
+    line = " ".join(query.split())
+    return line if len(line) <= chars else f"{line[: chars - 1]}…"
+
+
+def _short(table: str) -> str:
+    """Return `raw.flights` for `lake.raw.flights`, as asset keys are written."""
+    return table.split(".", maxsplit=1)[-1].removeprefix("public.")

@@ -1,0 +1,1 @@
+"""User functions: declared, digested, collected, installed, read back."""
