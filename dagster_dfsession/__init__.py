@@ -34,7 +34,7 @@ from dagster_dfsession.errors import (
 )
 
 if TYPE_CHECKING:
-    from dagster_dfsession.io_managers.manager import DataFusionDeltaIOManager
+    from dagster_dfsession.io_managers.delta import DataFusionDeltaIOManager
     from dagster_dfsession.plan.build import plan_session
     from dagster_dfsession.profile.session import SessionProfile
     from dagster_dfsession.resources import DataFusionSessionResource
@@ -88,7 +88,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "DataFusionDeltaIOManager": "io_managers.manager",
+    "DataFusionDeltaIOManager": "io_managers.delta",
     "DataFusionSessionResource": "resources",
     "SessionProfile": "profile.session",
     "aggregate_udf": "session.functions.declare",

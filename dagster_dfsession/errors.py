@@ -120,7 +120,9 @@ class SettingError(SessionError, ValueError):
         cls, key: str, value: str, *, reason: str, known: Collection[str]
     ) -> Self:
         """Say what was set, why it failed, and which key was probably meant."""
-        error = cls(f"{key} = {value!r} was refused: {reason}{did_you_mean(key, known)}")
+        error = cls(
+            f"{key} = {value!r} was refused: {reason}{did_you_mean(key, known)}"
+        )
         error.key = key
         error.suggestion = None if key in known else nearest(key, known)
         return error

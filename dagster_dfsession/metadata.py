@@ -6,12 +6,11 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from dagster_dfsession.delta.arrow_types import delta_schema
 from dagster_dfsession.delta.partitions import partition_columns, partition_predicate
 from dagster_dfsession.delta.predicate import to_expression
-from dagster_dfsession.materialize import Materialization
+from dagster_dfsession.materialization.materialize import Materialization
+from dagster_dfsession.materialization.records import Change, InputRecord
 from dagster_dfsession.plan.classification import changes_results, hashed_settings
-from dagster_dfsession.records import Change, InputRecord
 from dagster_dfsession.session.engine_settings import default_settings
 from dagster_dfsession.session.runtime import SessionRuntime
 
@@ -95,12 +94,16 @@ def partition_metadata(made: Materialization) -> dict[str, Metadata]:
     columns = partition_columns(request)
     if any(column not in rows[0] for column in columns):
         return {}
-    held = delta_schema(made.arrow_schema)
-    types = {column: held.field(column).type for column in columns}
-    values = pa.table({
-        column: pa.array([row[column] for row in rows], pa.string()).cast(types[column])
-        for column in columns
-    } | {"at": pa.array(range(len(rows)))})
+    types = {column: made.arrow_schema.field(column).type for column in columns}
+    values = pa.table(
+        {
+            column: pa.array([row[column] for row in rows], pa.string()).cast(
+                types[column]
+            )
+            for column in columns
+        }
+        | {"at": pa.array(range(len(rows)))}
+    )
     return {
         key: {
             ROW_COUNT: sum(written.partitions[at].rows or 0 for at in found),
@@ -108,8 +111,11 @@ def partition_metadata(made: Materialization) -> dict[str, Metadata]:
         }
         for key, each in made.target.each_partition()
         for found in [
-            values.filter(to_expression(partition_predicate(each, values.schema), values.schema))
-            .column("at").to_pylist()
+            values.filter(
+                to_expression(partition_predicate(each, values.schema), values.schema)
+            )
+            .column("at")
+            .to_pylist()
         ]
     }
 
@@ -162,14 +168,16 @@ def size_of(entries: Mapping[str, Any]) -> int:
 
 def arrow_table_schema(schema: pa.Schema) -> dg.TableSchema:
     """Return an Arrow schema as Dagster shows it."""
-    return dg.TableSchema([
-        dg.TableColumn(
-            name=field.name,
-            type=str(field.type),
-            constraints=dg.TableColumnConstraints(nullable=field.nullable),
-        )
-        for field in schema
-    ])
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                name=field.name,
+                type=str(field.type),
+                constraints=dg.TableColumnConstraints(nullable=field.nullable),
+            )
+            for field in schema
+        ]
+    )
 
 
 def _table(made: Materialization) -> Metadata:
@@ -228,8 +236,16 @@ def _inputs_table(inputs: Sequence[InputRecord]) -> dg.TableMetadataValue:
         }
         for each in inputs
     )
-    return _rows(rows, {"table": "string", "version": "int", "files": "int",
-                        "partitions": "string", "uri": "string"})
+    return _rows(
+        rows,
+        {
+            "table": "string",
+            "version": "int",
+            "files": "int",
+            "partitions": "string",
+            "uri": "string",
+        },
+    )
 
 
 def _settings_table(session: SessionRuntime) -> dg.TableMetadataValue:
@@ -244,8 +260,15 @@ def _settings_table(session: SessionRuntime) -> dg.TableMetadataValue:
         for key, value in hashed_settings(session.settings).items()
         if value != defaults.get(key)
     )
-    return _rows(rows, {"key": "string", "value": "string", "default": "string",
-                        "changes results": "bool"})
+    return _rows(
+        rows,
+        {
+            "key": "string",
+            "value": "string",
+            "default": "string",
+            "changes results": "bool",
+        },
+    )
 
 
 def _udfs_table(session: SessionRuntime) -> dg.TableMetadataValue:
@@ -253,21 +276,34 @@ def _udfs_table(session: SessionRuntime) -> dg.TableMetadataValue:
         {
             "name": entry.name,
             "kind": entry.kind,
-            "signature": _bounded(f"({', '.join(entry.signature)}) -> {entry.returns}", 80),
+            "signature": _bounded(
+                f"({', '.join(entry.signature)}) -> {entry.returns}", 80
+            ),
             "volatility": entry.volatility,
             "digest": (entry.digest or "none")[:12],
             "origin": _bounded(entry.origin, 60),
         }
         for entry in session.functions.entries
     )
-    return _rows(rows, {"name": "string", "kind": "string", "signature": "string",
-                        "volatility": "string", "digest": "string", "origin": "string"})
+    return _rows(
+        rows,
+        {
+            "name": "string",
+            "kind": "string",
+            "signature": "string",
+            "volatility": "string",
+            "digest": "string",
+            "origin": "string",
+        },
+    )
 
 
 def _rows(
     rows: Iterable[dict[str, Any]], columns: Mapping[str, str]
 ) -> dg.TableMetadataValue:
-    schema = dg.TableSchema([dg.TableColumn(name, kind) for name, kind in columns.items()])
+    schema = dg.TableSchema(
+        [dg.TableColumn(name, kind) for name, kind in columns.items()]
+    )
     records = [dg.TableRecord(row) for row in list(rows)[:20]]
     return dg.MetadataValue.table(records, schema=schema)
 

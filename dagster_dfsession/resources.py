@@ -3,18 +3,22 @@
 import contextlib
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster import InitResourceContext
 from pydantic import Field, PrivateAttr, field_validator
 
-from dagster_dfsession.ambient import current_scope
+from dagster_dfsession.config.profile import ProfileConfig, given
+from dagster_dfsession.config.storage import (
+    SecretOptions,
+    plain_options,
+    resolved_options,
+)
 from dagster_dfsession.errors import SessionError
 from dagster_dfsession.plan.build import SessionPlan, plan_session
 from dagster_dfsession.profile.codec import parse_profile
-from dagster_dfsession.profile_config import ProfileConfig, given
-from dagster_dfsession.storage import SecretOptions, plain_options, resolved_options
+from dagster_dfsession.steps.current import current_scope
 
 if TYPE_CHECKING:
     from datafusion import DataFrame
@@ -50,7 +54,7 @@ class DataFusionSessionResource(dg.ConfigurableResource[None]):
             "Profile to start from: default, dev, prod, low_memory or reproducible."
         ),
     )
-    profile: Optional[ProfileConfig] = Field(  # type: ignore[valid-type]  # generated
+    profile: ProfileConfig | None = Field(  # type: ignore[valid-type]  # generated
         default_factory=lambda: None,
         description=(
             "Changes to the preset, part by part. In the launchpad, what is given here "
@@ -61,7 +65,7 @@ class DataFusionSessionResource(dg.ConfigurableResource[None]):
         default_factory=list,
         description="Modules that declare functions: 'my_project.udfs'.",
     )
-    root_uri: Optional[str] = Field(
+    root_uri: str | None = Field(
         default_factory=lambda: None,
         description=(
             "Lake in which asset keys are looked up: a directory or an address such as "
@@ -195,7 +199,7 @@ class DataFusionSessionResource(dg.ConfigurableResource[None]):
             SessionError: There is no `root_uri`, or no asset is running.
             DfSessionError: The value could not be computed or written; nothing was.
         """
-        from dagster_dfsession.publish import publish_running_asset  # noqa: PLC0415
+        from dagster_dfsession.steps.publish import publish_running_asset  # noqa: PLC0415
 
         return publish_running_asset(value, run=self.run, lease=self.lease)
 

@@ -1,1 +1,1 @@
-"""The IO manager."""
+"""Assets as tables, parameters as frames."""

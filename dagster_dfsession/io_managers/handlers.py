@@ -71,12 +71,14 @@ def _polars_lazy(frame: DataFrame, opened: OpenedTable) -> Any:
     return _polars(frame, opened).lazy()
 
 
-LOADERS: Mapping[str, Loader] = MappingProxyType({
-    "datafusion.DataFrame": _frame,
-    "pyarrow.Table": _table,
-    "pyarrow.RecordBatchReader": _reader,
-    "deltalake.DeltaTable": _delta,
-    "pandas.DataFrame": _pandas,
-    "polars.DataFrame": _polars,
-    "polars.LazyFrame": _polars_lazy,
-})
+LOADERS: Mapping[str, Loader] = MappingProxyType(
+    {
+        "datafusion.DataFrame": _frame,
+        "pyarrow.Table": _table,
+        "pyarrow.RecordBatchReader": _reader,
+        "deltalake.DeltaTable": _delta,
+        "pandas.DataFrame": _pandas,
+        "polars.DataFrame": _polars,
+        "polars.LazyFrame": _polars_lazy,
+    }
+)

@@ -10,12 +10,12 @@ from dagster_dfsession.delta.partitions import partition_predicate
 from dagster_dfsession.delta.predicate import to_sql
 from dagster_dfsession.errors import TableNotFoundError
 from dagster_dfsession.io_managers.handlers import load_as
-from dagster_dfsession.partitioning import PARTITION_EXPR, partition_request
 from dagster_dfsession.plan.quoting import quoted_identifier
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.run import RunSession
 from dagster_dfsession.pool.tables import OpenedTable
 from dagster_dfsession.session.failures import engine_errors
+from dagster_dfsession.steps.partitions import PARTITION_EXPR, partition_request
 
 VERSION = "version"
 COLUMNS = "columns"
@@ -85,7 +85,9 @@ def _partition_filter(
         return "false"
     upstream = context.upstream_output
     metadata = (upstream.definition_metadata if upstream else None) or {}
-    expression = metadata.get(PARTITION_EXPR, (context.definition_metadata or {}).get(PARTITION_EXPR))
+    expression = metadata.get(
+        PARTITION_EXPR, (context.definition_metadata or {}).get(PARTITION_EXPR)
+    )
     request = partition_request(
         context.asset_partitions_def, keys, expression, "/".join(opened.key)
     )

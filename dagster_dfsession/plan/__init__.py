@@ -1,0 +1,1 @@
+"""What will be done, decided without an engine: settings, phases, names, hashes."""

@@ -81,7 +81,9 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
             for name in self.__struct_fields__
             if name != "profile"
         }
-        return content_hash("plan", PLAN_FINGERPRINT_VERSION, msgspec.to_builtins(parts))
+        return content_hash(
+            "plan", PLAN_FINGERPRINT_VERSION, msgspec.to_builtins(parts)
+        )
 
 
 def profile_hash(profile: SessionProfile) -> str:
@@ -89,7 +91,10 @@ def profile_hash(profile: SessionProfile) -> str:
 
     Examples:
         >>> from dagster_dfsession.profile.presets import DEV, PROD
-        >>> profile_hash(DEV) == profile_hash(DEV), profile_hash(DEV) == profile_hash(PROD)
+        >>> (
+        ...     profile_hash(DEV) == profile_hash(DEV),
+        ...     profile_hash(DEV) == profile_hash(PROD),
+        ... )
         (True, False)
     """
     return content_hash("profile", PROFILE_HASH_VERSION, hashed_payload(profile))

@@ -14,25 +14,27 @@ def explain_plan(plan: SessionPlan) -> str:
         session dev
     """
     width = max(len(setting.key) for setting in plan.settings)
-    return "\n".join([
-        f"session {plan.name}",
-        f"  profile_hash  {plan.profile_hash}",
-        f"  fingerprint   {plan.fingerprint}",
-        f"  tables        {plan.catalog.default_catalog}.{plan.catalog.default_schema}",
-        f"  memory        {_choice(hashed_payload(plan.memory_pool))}",
-        f"  spill         {_choice(hashed_payload(plan.spill))}",
-        f"  policy        {_choice(hashed_payload(plan.statements.policy))}",
-        "settings",
-        *(
-            f"  {setting.key:{width}}  {setting.value:10}  {setting.source}"
-            for setting in plan.settings
-        ),
-        "phases",
-        *(
-            f"  {number} {step.phase.value:20} {_items(step.items)}".rstrip()
-            for number, step in enumerate(plan.steps, start=1)
-        ),
-    ])
+    return "\n".join(
+        [
+            f"session {plan.name}",
+            f"  profile_hash  {plan.profile_hash}",
+            f"  fingerprint   {plan.fingerprint}",
+            f"  tables        {plan.catalog.default_catalog}.{plan.catalog.default_schema}",
+            f"  memory        {_choice(hashed_payload(plan.memory_pool))}",
+            f"  spill         {_choice(hashed_payload(plan.spill))}",
+            f"  policy        {_choice(hashed_payload(plan.statements.policy))}",
+            "settings",
+            *(
+                f"  {setting.key:{width}}  {setting.value:10}  {setting.source}"
+                for setting in plan.settings
+            ),
+            "phases",
+            *(
+                f"  {number} {step.phase.value:20} {_items(step.items)}".rstrip()
+                for number, step in enumerate(plan.steps, start=1)
+            ),
+        ]
+    )
 
 
 def _choice(parts: dict[str, object]) -> str:

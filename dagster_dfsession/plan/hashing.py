@@ -12,10 +12,14 @@ def content_hash(kind: str, version: int, payload: object) -> str:
     does not count, the order of sequences does.
 
     Examples:
-        >>> content_hash("demo", 1, {"a": 1, "b": 2}) == content_hash("demo", 1, {"b": 2, "a": 1})
+        >>> content_hash("demo", 1, {"a": 1, "b": 2}) == content_hash(
+        ...     "demo", 1, {"b": 2, "a": 1}
+        ... )
         True
         >>> content_hash("demo", 1, [1, 2]) == content_hash("demo", 2, [1, 2])
         False
     """
     plain = msgspec.to_builtins({"kind": kind, "version": version, "payload": payload})
-    return hashlib.sha256(msgspec.msgpack.encode(plain, order="deterministic")).hexdigest()
+    return hashlib.sha256(
+        msgspec.msgpack.encode(plain, order="deterministic")
+    ).hexdigest()

@@ -21,16 +21,18 @@ class Phase(str, enum.Enum):
     OBSERVABILITY = "observability"
 
 
-REQUIRES: Mapping[Phase, tuple[Phase, ...]] = MappingProxyType({
-    Phase.CONTEXT: (),
-    Phase.FILESYSTEMS: (Phase.CONTEXT,),
-    Phase.CATALOGS: (Phase.FILESYSTEMS,),
-    Phase.FUNCTIONS: (Phase.CATALOGS,),
-    Phase.SCHEMA_GUARDS: (Phase.FUNCTIONS,),
-    Phase.PLANNING_EXTENSIONS: (Phase.SCHEMA_GUARDS,),
-    Phase.EXTENSION_HOOKS: (Phase.PLANNING_EXTENSIONS,),
-    Phase.OBSERVABILITY: (Phase.EXTENSION_HOOKS,),
-})
+REQUIRES: Mapping[Phase, tuple[Phase, ...]] = MappingProxyType(
+    {
+        Phase.CONTEXT: (),
+        Phase.FILESYSTEMS: (Phase.CONTEXT,),
+        Phase.CATALOGS: (Phase.FILESYSTEMS,),
+        Phase.FUNCTIONS: (Phase.CATALOGS,),
+        Phase.SCHEMA_GUARDS: (Phase.FUNCTIONS,),
+        Phase.PLANNING_EXTENSIONS: (Phase.SCHEMA_GUARDS,),
+        Phase.EXTENSION_HOOKS: (Phase.PLANNING_EXTENSIONS,),
+        Phase.OBSERVABILITY: (Phase.EXTENSION_HOOKS,),
+    }
+)
 
 
 def ordered(requires: Mapping[Phase, tuple[Phase, ...]]) -> tuple[Phase, ...]:

@@ -19,10 +19,12 @@ DESCRIBED_ELSEWHERE = {
     "datafusion.runtime.temp_directory": "runtime.spill.directory",
 }
 
-MOVES_SPILLING = frozenset({
-    "datafusion.runtime.max_temp_directory_size",
-    "datafusion.runtime.max_spill_merge_fan_in",
-})
+MOVES_SPILLING = frozenset(
+    {
+        "datafusion.runtime.max_temp_directory_size",
+        "datafusion.runtime.max_spill_merge_fan_in",
+    }
+)
 """Setting one makes DataFusion 55 forget the session's spill directory."""
 
 
@@ -181,7 +183,9 @@ def plan_settings(profile: SessionProfile) -> tuple[Setting, ...]:
         setting.key: setting
         for path, key, text in RULES
         if (value := operator.attrgetter(path)(profile)) is not None
-        for setting in [Setting(key=f"datafusion.{key}", value=text(value), source=path)]
+        for setting in [
+            Setting(key=f"datafusion.{key}", value=text(value), source=path)
+        ]
     }
     merged |= {
         key: Setting(key=key, value=value, source="settings")

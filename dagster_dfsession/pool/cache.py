@@ -65,7 +65,9 @@ class SessionCache:
         session.close()
 
     @contextlib.contextmanager
-    def holding(self, key: Hashable, make: Callable[[], RunSession]) -> Iterator[RunSession]:
+    def holding(
+        self, key: Hashable, make: Callable[[], RunSession]
+    ) -> Iterator[RunSession]:
         """Hold a session for the length of a block."""
         session = self.acquire(key, make)
         try:

@@ -1,5 +1,6 @@
 """The borrowing of a session: what it registers is its own, and goes when it ends."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -14,9 +15,12 @@ from dagster_dfsession.errors import PoolError, UnsupportedTypeError
 from dagster_dfsession.plan.quoting import quoted_identifier
 from dagster_dfsession.pool.scope import Scope
 from dagster_dfsession.pool.tables import OpenedTable
+from dagster_dfsession.query.content import content_digest
 from dagster_dfsession.session.catalog import TableName
 from dagster_dfsession.session.failures import engine_errors
 from dagster_dfsession.session.session import Session
+
+NAME = re.compile("[a-z_][a-z0-9_]*")
 
 
 class LoadedInput(NamedTuple):
@@ -45,6 +49,7 @@ class Lease:
         self.scope = scope
         self.prefix = scope.prefix
         self._names: dict[str, str] = {}
+        self._digests: dict[str, str] = {}
         self._bound: dict[TableName, Table] = {}
         self._loaded: dict[TableName, LoadedInput] = {}
         self._released = False
@@ -58,6 +63,11 @@ class Lease:
     def names(self) -> Mapping[str, str]:
         """Names registered by this lease -> the names they were asked for by."""
         return self._names
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """Names registered by this lease -> digest of the rows, where they are in memory."""
+        return self._digests
 
     def sql(
         self,
@@ -78,7 +88,10 @@ class Lease:
             QueryError: As `Session.sql`.
             UnsupportedTypeError: A table is nothing the engine can read.
         """
-        own = {self._bare(name): self._add(name, data) for name, data in (tables or {}).items()}
+        own = {
+            self._bare(name): self._add(name, data)
+            for name, data in (tables or {}).items()
+        }
         return self.session.sql(query, params=params, bound=self._bound | own)
 
     def table(self, name: str) -> DataFrame:
@@ -94,10 +107,12 @@ class Lease:
     def _planned(self, name: TableName, bound: Mapping[TableName, Table]) -> DataFrame:
         session = self.session
         with (
-            engine_errors(f"opening {'.'.join(name)!r}", known_tables=session.table_names),
+            engine_errors(
+                f"opening {'.'.join(name)!r}", known_tables=session.table_names
+            ),
             session.catalog.planning(bound),
         ):
-            return session.ctx.table(_qualified(session, name))
+            return session.ctx.table(_spelt(session, name))
 
     def register(self, name: str, data: Any) -> str:
         """Make data known under a name, for this lease only.
@@ -171,32 +186,45 @@ class Lease:
         The view keeps the full name in plans, so a plan tells data from assets.
         """
         if self._released:
-            raise PoolError(f"the lease {self.prefix!r} has ended; nothing was registered")
+            raise PoolError(
+                f"the lease {self.prefix!r} has ended; nothing was registered"
+            )
+        if not NAME.fullmatch(name):
+            raise UnsupportedTypeError(
+                f"{name!r} cannot name a table here: use lower-case letters, digits and "
+                "underscores, and begin with no digit"
+            )
         scoped = self.prefix + name
+        digest = _register(self.session, scoped, data)
         self._names[scoped] = name
-        _register(self.session, self._bare(scoped), data)
-        return self.session.ctx.table(
-            _qualified(self.session, self._bare(scoped))
-        ).into_view()
+        if digest is not None:
+            self._digests[scoped] = digest
+        return self.session.ctx.table(scoped).into_view()
 
 
-def _register(session: Session, name: TableName, data: Any) -> None:
+def _register(session: Session, scoped: str, data: Any) -> str | None:
+    """Register data; return a digest of its rows if they are in memory."""
+    name = (session.catalog.default_schema, scoped)
     if isinstance(data, DataFrame):
         session.catalog.add(name, data.into_view())
-    elif isinstance(data, DeltaTable | ds.Dataset):
+        return None
+    if isinstance(data, DeltaTable | ds.Dataset):
         session.catalog.add(name, Table(data))
-    elif hasattr(data, "__arrow_c_stream__"):
-        rows = pa.table(data)
-        batches = rows.to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)]
-        session.catalog.add(name, session.ctx.from_arrow(pa.Table.from_batches(batches)).into_view())
-    else:
+        return None
+    if not hasattr(data, "__arrow_c_stream__"):
         raise UnsupportedTypeError(
             f"{type(data).__name__} is not a table: pass a datafusion.DataFrame, a "
             "deltalake.DeltaTable, a pyarrow Table, RecordBatchReader or Dataset, or a "
             "frame with an Arrow stream such as a polars or pandas DataFrame"
         )
+    rows = pa.table(data)
+    batches = rows.to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)]
+    session.catalog.forget((session.catalog.default_schema, scoped))
+    session.ctx.register_record_batches(scoped, [batches])
+    return content_digest(rows)
 
 
-def _qualified(session: Session, name: TableName) -> str:
-    parts = (session.plan.catalog.default_catalog, *name)
+def _spelt(session: Session, name: TableName) -> str:
+    schema, table = name
+    parts = (table,) if schema == session.catalog.default_schema else name
     return ".".join(quoted_identifier(part) for part in parts)

@@ -70,7 +70,9 @@ class SessionPool:
             SessionError: Whatever `open_session` raises.
         """
         session, before = self._take()
-        lease = Lease(session, Scope(run_id="pool", step=step, attempt=next(self._numbers)))
+        lease = Lease(
+            session, Scope(run_id="pool", step=step, attempt=next(self._numbers))
+        )
         try:
             yield lease
         finally:

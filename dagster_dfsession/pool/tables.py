@@ -22,7 +22,11 @@ class OpenedTable:
     """
 
     def __init__(
-        self, name: TableName, key: tuple[str, ...], location: Location, delta: DeltaTable
+        self,
+        name: TableName,
+        key: tuple[str, ...],
+        location: Location,
+        delta: DeltaTable,
     ) -> None:
         """Describe an opened table."""
         self.name = name
@@ -79,7 +83,9 @@ class RunTables:
     def key_of(self, name: TableName) -> tuple[str, ...]:
         """Return the asset key that a schema and table stand for."""
         schema, table = name
-        return (table,) if schema == self._default_schema else (*schema.split("/"), table)
+        return (
+            (table,) if schema == self._default_schema else (*schema.split("/"), table)
+        )
 
     def spelt(self, text: str) -> TableName:
         """Return the schema and table of a name as a plan spells it."""

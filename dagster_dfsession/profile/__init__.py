@@ -1,0 +1,1 @@
+"""What a session is wanted: frozen values, checked when they are built."""

@@ -51,7 +51,9 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             try:
                 msgspec.convert(getattr(self, name), declared)
             except msgspec.ValidationError as error:
-                raise ProfileError.at(f"{type(self).__name__}.{name}", str(error)) from None
+                raise ProfileError.at(
+                    f"{type(self).__name__}.{name}", str(error)
+                ) from None
 
 
 NOT_HASHED = {"hash": False}

@@ -31,14 +31,16 @@ class CacheProfile(Frozen, frozen=True):
     ] = 20 * MIB
 
 
-CACHE_PRESETS: Mapping[str, CacheProfile] = MappingProxyType({
-    "snapshot_pinned": CacheProfile(
-        list_files_limit=64 * MIB, metadata_limit=128 * MIB
-    ),
-    "always_latest": CacheProfile(
-        list_files_limit=64 * MIB, list_files_ttl_s=30, metadata_limit=128 * MIB
-    ),
-    "isolated": CacheProfile(
-        list_files_limit=0, metadata_limit=0, file_statistics_limit=0
-    ),
-})
+CACHE_PRESETS: Mapping[str, CacheProfile] = MappingProxyType(
+    {
+        "snapshot_pinned": CacheProfile(
+            list_files_limit=64 * MIB, metadata_limit=128 * MIB
+        ),
+        "always_latest": CacheProfile(
+            list_files_limit=64 * MIB, list_files_ttl_s=30, metadata_limit=128 * MIB
+        ),
+        "isolated": CacheProfile(
+            list_files_limit=0, metadata_limit=0, file_statistics_limit=0
+        ),
+    }
+)

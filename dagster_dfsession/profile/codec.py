@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from dagster_dfsession.errors import ProfileError, did_you_mean, listing
-from dagster_dfsession.profile.fields import structs_at
 from dagster_dfsession.profile.cache import CACHE_PRESETS
+from dagster_dfsession.profile.fields import structs_at
+from dagster_dfsession.profile.hardening import HARDENING_PRESETS
 from dagster_dfsession.profile.named import resolved
 from dagster_dfsession.profile.presets import PRESETS
-from dagster_dfsession.profile.hardening import HARDENING_PRESETS
 from dagster_dfsession.profile.session import SessionProfile
 from dagster_dfsession.profile.sql import SQL_POLICIES
 

@@ -26,9 +26,9 @@ class DiagnosticsProfile(Frozen, frozen=True):
         Literal["indent", "tree", "pgjson", "graphviz"],
         Meta(description="Format of EXPLAIN."),
     ] = "indent"
-    explain_schema: Annotated[
-        bool, Meta(description="Show schemas in EXPLAIN.")
-    ] = False
+    explain_schema: Annotated[bool, Meta(description="Show schemas in EXPLAIN.")] = (
+        False
+    )
     explain_statistics: Annotated[
         bool, Meta(description="Show statistics in EXPLAIN.")
     ] = False

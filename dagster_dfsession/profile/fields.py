@@ -56,7 +56,9 @@ def metas_of(declared: Any) -> tuple[Meta, ...]:
 
 def description_of(declared: Any) -> str:
     """Return the description nearest to the field, or an empty text."""
-    return next((m.description for m in reversed(metas_of(declared)) if m.description), "")
+    return next(
+        (m.description for m in reversed(metas_of(declared)) if m.description), ""
+    )
 
 
 def is_hashed(declared: Any) -> bool:
@@ -71,7 +73,11 @@ def bare(declared: Any) -> Any:
 
 def choices_of(declared: Any) -> tuple[Any, ...]:
     """Return the members of a union, or the type alone."""
-    return typing.get_args(bare(declared)) if _is_union(bare(declared)) else (bare(declared),)
+    return (
+        typing.get_args(bare(declared))
+        if _is_union(bare(declared))
+        else (bare(declared),)
+    )
 
 
 def part_of(declared: Any) -> type[msgspec.Struct] | None:

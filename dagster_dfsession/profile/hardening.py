@@ -60,7 +60,9 @@ def _is_zone(name: str) -> bool:
     return True
 
 
-HARDENING_PRESETS: Mapping[str, HardeningProfile] = MappingProxyType({
-    "hardened": HardeningProfile(view_types=False),
-    "arrow_performance": HardeningProfile(view_types=True),
-})
+HARDENING_PRESETS: Mapping[str, HardeningProfile] = MappingProxyType(
+    {
+        "hardened": HardeningProfile(view_types=False),
+        "arrow_performance": HardeningProfile(view_types=True),
+    }
+)

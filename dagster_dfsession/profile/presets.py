@@ -7,18 +7,20 @@ from dagster_dfsession.profile.base import MIB
 from dagster_dfsession.profile.cache import CACHE_PRESETS, CacheProfile
 from dagster_dfsession.profile.execution import ExecutionProfile, ParquetProfile
 from dagster_dfsession.profile.features import FeaturesProfile
+from dagster_dfsession.profile.hardening import HARDENING_PRESETS
 from dagster_dfsession.profile.runtime import (
     FairPool,
     GreedyPool,
     RuntimeProfile,
 )
-from dagster_dfsession.profile.hardening import HARDENING_PRESETS
 from dagster_dfsession.profile.session import SessionProfile
 from dagster_dfsession.profile.sql import SqlProfile
 
 DEFAULT = SessionProfile(
     name="default",
-    cache=CacheProfile(list_files_limit=128 * MIB, list_files_ttl_s=120, metadata_limit=256 * MIB),
+    cache=CacheProfile(
+        list_files_limit=128 * MIB, list_files_ttl_s=120, metadata_limit=256 * MIB
+    ),
 )
 DEV = SessionProfile(
     name="dev",
@@ -29,10 +31,10 @@ DEV = SessionProfile(
             metadata_size_hint=MIB // 2, predicate_cache_limit=32 * MIB
         ),
     ),
-    runtime=RuntimeProfile(
-        memory_pool=GreedyPool(size="25%")
+    runtime=RuntimeProfile(memory_pool=GreedyPool(size="25%")),
+    cache=CacheProfile(
+        list_files_limit=64 * MIB, list_files_ttl_s=120, metadata_limit=128 * MIB
     ),
-    cache=CacheProfile(list_files_limit=64 * MIB, list_files_ttl_s=120, metadata_limit=128 * MIB),
 )
 PROD = SessionProfile(
     name="prod",
@@ -43,10 +45,10 @@ PROD = SessionProfile(
             metadata_size_hint=2 * MIB, predicate_cache_limit=128 * MIB
         ),
     ),
-    runtime=RuntimeProfile(
-        memory_pool=FairPool(size="75%")
+    runtime=RuntimeProfile(memory_pool=FairPool(size="75%")),
+    cache=CacheProfile(
+        list_files_limit=256 * MIB, list_files_ttl_s=300, metadata_limit=512 * MIB
     ),
-    cache=CacheProfile(list_files_limit=256 * MIB, list_files_ttl_s=300, metadata_limit=512 * MIB),
     hardening=HARDENING_PRESETS["hardened"],
 )
 LOW_MEMORY = SessionProfile(
@@ -83,6 +85,6 @@ REPRODUCIBLE = SessionProfile(
     ),
 )
 
-PRESETS: Mapping[str, SessionProfile] = MappingProxyType({
-    preset.name: preset for preset in (DEFAULT, DEV, PROD, LOW_MEMORY, REPRODUCIBLE)
-})
+PRESETS: Mapping[str, SessionProfile] = MappingProxyType(
+    {preset.name: preset for preset in (DEFAULT, DEV, PROD, LOW_MEMORY, REPRODUCIBLE)}
+)

@@ -13,10 +13,10 @@ from dagster_dfsession.profile.diagnostics import DiagnosticsProfile
 from dagster_dfsession.profile.execution import ExecutionProfile
 from dagster_dfsession.profile.features import FeaturesProfile
 from dagster_dfsession.profile.functions import FunctionsProfile
+from dagster_dfsession.profile.hardening import HARDENING_PRESETS, HardeningProfile
 from dagster_dfsession.profile.hooks import HooksProfile
 from dagster_dfsession.profile.named import resolved
 from dagster_dfsession.profile.runtime import RuntimeProfile
-from dagster_dfsession.profile.hardening import HARDENING_PRESETS, HardeningProfile
 from dagster_dfsession.profile.sql import SqlProfile
 
 
@@ -46,17 +46,17 @@ class SessionProfile(Frozen, frozen=True):
     runtime: Annotated[RuntimeProfile, Meta(description="Memory and disk.")] = (
         RuntimeProfile()
     )
-    catalog: Annotated[CatalogProfile, Meta(description="Catalog and schema names.")] = (
-        CatalogProfile()
-    )
+    catalog: Annotated[
+        CatalogProfile, Meta(description="Catalog and schema names.")
+    ] = CatalogProfile()
     sql: Annotated[SqlProfile, Meta(description="Dialect and policy.")] = SqlProfile()
     cache: Annotated[
         CacheProfile | str,
         Meta(description="The engine's caches: limits, or the name of a preset."),
     ] = CacheProfile()
-    delta: Annotated[DeltaProfile, Meta(description="How Delta tables are written.")] = (
-        DeltaProfile()
-    )
+    delta: Annotated[
+        DeltaProfile, Meta(description="How Delta tables are written.")
+    ] = DeltaProfile()
     functions: Annotated[FunctionsProfile, Meta(description="User functions.")] = (
         FunctionsProfile()
     )
@@ -83,7 +83,9 @@ class SessionProfile(Frozen, frozen=True):
             self, "cache", resolved("cache preset", self.cache, CACHE_PRESETS)
         )
         force_setattr(
-            self, "hardening", resolved("hardening preset", self.hardening, HARDENING_PRESETS)
+            self,
+            "hardening",
+            resolved("hardening preset", self.hardening, HARDENING_PRESETS),
         )
         force_setattr(self, "settings", dict(self.settings))
         super().__post_init__()

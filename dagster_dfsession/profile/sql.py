@@ -25,12 +25,14 @@ class SqlPolicy(Frozen, frozen=True):
     ] = False
 
 
-SQL_POLICIES: Mapping[str, SqlPolicy] = MappingProxyType({
-    "read_only": SqlPolicy(),
-    "service": SqlPolicy(allow_statements=True),
-    "write": SqlPolicy(allow_dml=True, allow_statements=True),
-    "admin": SqlPolicy(allow_ddl=True, allow_dml=True, allow_statements=True),
-})
+SQL_POLICIES: Mapping[str, SqlPolicy] = MappingProxyType(
+    {
+        "read_only": SqlPolicy(),
+        "service": SqlPolicy(allow_statements=True),
+        "write": SqlPolicy(allow_dml=True, allow_statements=True),
+        "admin": SqlPolicy(allow_ddl=True, allow_dml=True, allow_statements=True),
+    }
+)
 
 
 class Prepared(Frozen, frozen=True):
@@ -58,8 +60,19 @@ class SqlProfile(Frozen, frozen=True):
     ] = SqlPolicy()
     dialect: Annotated[
         Literal[
-            "generic", "mysql", "postgresql", "hive", "sqlite", "snowflake", "redshift",
-            "mssql", "clickhouse", "bigquery", "ansi", "duckdb", "databricks",
+            "generic",
+            "mysql",
+            "postgresql",
+            "hive",
+            "sqlite",
+            "snowflake",
+            "redshift",
+            "mssql",
+            "clickhouse",
+            "bigquery",
+            "ansi",
+            "duckdb",
+            "databricks",
         ],
         Meta(description="SQL dialect of the parser."),
     ] = "generic"

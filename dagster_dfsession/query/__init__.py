@@ -1,0 +1,1 @@
+"""What a session does with a query: identity, streams, metrics."""

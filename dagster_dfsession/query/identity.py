@@ -15,7 +15,10 @@ from dagster_dfsession.session.functions.snapshot import (
 from dagster_dfsession.session.runtime import SessionRuntime
 
 PLAN_HASH_VERSION = 1
-SCAN = re.compile(r"TableScan: (.+?)(?: projection=\[| partial_filters=\[| full_filters=\[| unsupported_filters=\[|, fetch=|$)", re.MULTILINE)
+SCAN = re.compile(
+    r"TableScan: (.+?)(?: projection=\[| partial_filters=\[| full_filters=\[| unsupported_filters=\[|, fetch=|$)",
+    re.MULTILINE,
+)
 NOT_DETERMINISTIC = (
     "SELECT DISTINCT routine_name FROM information_schema.routines "
     "WHERE NOT is_deterministic"
@@ -95,7 +98,9 @@ def variable_builtins() -> frozenset[str]:
 
 
 def _callable_names(entries: Mapping[str, FunctionEntry]) -> set[str]:
-    return {alias for entry in entries.values() for alias in (entry.name, *entry.aliases)}
+    return {
+        alias for entry in entries.values() for alias in (entry.name, *entry.aliases)
+    }
 
 
 def _owner(name: str, entries: Mapping[str, FunctionEntry]) -> FunctionEntry:

@@ -36,7 +36,7 @@ def query_metrics(frame: DataFrame) -> QueryMetrics:
     scans = [metrics for name, metrics in operators if SCAN in name.split("(")[0]]
     every = [metrics for _, metrics in operators]
     return QueryMetrics(
-        rows_read=_total(scans, "output_rows"),
+        rows_read=sum(each.output_rows or 0 for each in scans),
         bytes_scanned=_total(scans, "bytes_scanned"),
         files_read=_total(scans, "files_opened"),
         spilled_bytes=_total(every, "spilled_bytes"),

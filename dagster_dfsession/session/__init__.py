@@ -1,0 +1,1 @@
+"""What was built: a context, its functions, and what it says of itself."""

@@ -78,6 +78,10 @@ class SessionCatalog(CatalogProvider):
         """Register a table; a name that is taken gets the new one."""
         self._registered[name] = table
 
+    def forget(self, name: TableName) -> None:
+        """Make a name free, whether or not something is registered under it."""
+        self._registered.pop(name, None)
+
     def remove(self, name: TableName) -> None:
         """Forget a registered table.
 

@@ -23,7 +23,9 @@ def read_settings(ctx: SessionContext) -> dict[str, str]:
     try:
         rows = ctx.sql(READ).to_pydict()
     except Exception as error:
-        raise SnapshotError(f"the session's settings could not be read: {error}") from error
+        raise SnapshotError(
+            f"the session's settings could not be read: {error}"
+        ) from error
     settings = dict(sorted(zip(rows["name"], rows["value"], strict=True)))
     if not settings:
         raise SnapshotError("the session reports no settings at all")

@@ -17,6 +17,7 @@ from dagster_dfsession.session.report import InstallReport, PhaseReport
 from dagster_dfsession.session.runtime_env import describe_runtime_env
 from dagster_dfsession.session.session import Session, remove_directory
 from dagster_dfsession.session.site import Site
+from dagster_dfsession.telemetry.spans import span
 
 SPILL_PREFIX = "dfsession_"
 
@@ -72,7 +73,8 @@ def open_session(
         spill_dir=_spill_dir(plan.spill, label),
     )
     try:
-        phases = run_phases(site)
+        with span("dfsession.open", profile=plan.name, plan=plan.fingerprint):
+            phases = run_phases(site)
     except BaseException:
         if site.spill_dir is not None:
             remove_directory(site.spill_dir)

@@ -33,7 +33,10 @@ class SessionRuntime(Frozen, frozen=True):
         return content_hash(
             "settings",
             SETTINGS_HASH_VERSION,
-            {"settings": hashed_settings(self.settings), "runtime_env": self.runtime_env},
+            {
+                "settings": hashed_settings(self.settings),
+                "runtime_env": self.runtime_env,
+            },
         )
 
     @property

@@ -103,7 +103,9 @@ class Session:
         """
         site = self._open
         with (
-            engine_errors(f"planning {shortened(query)!r}", known_tables=self.table_names),
+            engine_errors(
+                f"planning {shortened(query)!r}", known_tables=self.table_names
+            ),
             site.catalog.planning(bound),
         ):
             return site.ctx.sql_with_options(

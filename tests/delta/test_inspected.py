@@ -10,8 +10,10 @@ from dagster_dfsession.errors import PartitionError, SchemaMismatchError
 
 
 def test_batches_are_cast_selected_ordered_and_counted() -> None:
-    source = pa.record_batch({"b": pa.array(["x"], pa.string_view()), "a": [1]})
-    target = pa.schema([("a", pa.int64()), ("b", pa.string())])
+    source = pa.RecordBatch.from_pydict(
+        {"b": pa.array(["x"], pa.string_view()), "a": pa.array([1])}
+    )
+    target = pa.schema([pa.field("a", pa.int64()), pa.field("b", pa.string())])
     stream = InspectedStream([source, source], target)
     found = stream.reader().read_all()
     assert found.schema == target
@@ -21,7 +23,7 @@ def test_batches_are_cast_selected_ordered_and_counted() -> None:
 
 def test_a_value_that_would_be_cut_is_refused() -> None:
     source = pa.record_batch({"t": pa.array([1_001], pa.timestamp("ns"))})
-    stream = InspectedStream([source], pa.schema([("t", pa.timestamp("us"))]))
+    stream = InspectedStream([source], pa.schema([pa.field("t", pa.timestamp("us"))]))
     with pytest.raises(SchemaMismatchError, match="'t' of type timestamp") as refused:
         stream.check()
     assert stream.failure is refused.value

@@ -14,13 +14,15 @@ from dagster_dfsession.session.phases.planning import install_planning_extension
 from dagster_dfsession.session.phases.schema_guards import install_schema_guards
 from dagster_dfsession.session.site import Installer
 
-INSTALLERS: Mapping[Phase, Installer] = MappingProxyType({
-    Phase.CONTEXT: install_context,
-    Phase.FILESYSTEMS: install_filesystems,
-    Phase.CATALOGS: install_catalogs,
-    Phase.FUNCTIONS: install_user_functions,
-    Phase.SCHEMA_GUARDS: install_schema_guards,
-    Phase.PLANNING_EXTENSIONS: install_planning_extensions,
-    Phase.EXTENSION_HOOKS: install_hooks,
-    Phase.OBSERVABILITY: install_observability,
-})
+INSTALLERS: Mapping[Phase, Installer] = MappingProxyType(
+    {
+        Phase.CONTEXT: install_context,
+        Phase.FILESYSTEMS: install_filesystems,
+        Phase.CATALOGS: install_catalogs,
+        Phase.FUNCTIONS: install_user_functions,
+        Phase.SCHEMA_GUARDS: install_schema_guards,
+        Phase.PLANNING_EXTENSIONS: install_planning_extensions,
+        Phase.EXTENSION_HOOKS: install_hooks,
+        Phase.OBSERVABILITY: install_observability,
+    }
+)

@@ -1,6 +1,5 @@
 """User functions."""
 
-from dagster_dfsession.plan.phases import Phase
 from dagster_dfsession.session.functions.install import install_functions
 from dagster_dfsession.session.site import Site
 

@@ -12,18 +12,22 @@ def install_observability(site: Site) -> tuple[str, ...]:
     """Add the tables `dfsession.session` and `dfsession.settings`."""
     if not site.plan.reporting.system_tables:
         return ()
-    session = pa.table({
-        "name": [site.plan.name],
-        "profile_hash": [site.plan.profile_hash],
-        "plan_fingerprint": [site.plan.fingerprint],
-        "memory_pool": [site.runtime_env.memory_pool],
-        "memory_bytes": pa.array([site.runtime_env.memory_bytes], pa.int64()),
-    })
-    settings = pa.table({
-        "key": [setting.key for setting in site.plan.settings],
-        "value": [setting.value for setting in site.plan.settings],
-        "source": [setting.source for setting in site.plan.settings],
-    })
+    session = pa.table(
+        {
+            "name": [site.plan.name],
+            "profile_hash": [site.plan.profile_hash],
+            "plan_fingerprint": [site.plan.fingerprint],
+            "memory_pool": [site.runtime_env.memory_pool],
+            "memory_bytes": pa.array([site.runtime_env.memory_bytes], pa.int64()),
+        }
+    )
+    settings = pa.table(
+        {
+            "key": [setting.key for setting in site.plan.settings],
+            "value": [setting.value for setting in site.plan.settings],
+            "source": [setting.source for setting in site.plan.settings],
+        }
+    )
     for name, rows in zip(SYSTEM_TABLES, (session, settings), strict=True):
         schema, _, table = name.partition(".")
         site.catalog.add((schema, table), Table(ds.dataset(rows)))

@@ -1,6 +1,6 @@
 """Functions that other libraries compiled, with the real libraries."""
 
-import datafusion_extra_functions as extra  # type: ignore[import-untyped]
+import datafusion_extra_functions as extra
 import geodatafusion
 import pytest
 from datafusion import SessionContext

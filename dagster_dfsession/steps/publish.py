@@ -6,11 +6,17 @@ from typing import Any
 import dagster as dg
 import msgspec
 
-from dagster_dfsession.ambient import current_step
 from dagster_dfsession.delta.files import LakeFiles
 from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.errors import RecordError, SessionError
-from dagster_dfsession.materialize import Materialization, Target, materialize
+from dagster_dfsession.materialization.materialize import Materialization, materialize
+from dagster_dfsession.materialization.records import (
+    QueryRecord,
+    RecordStore,
+    SessionRecord,
+    session_changes,
+)
+from dagster_dfsession.materialization.target import Target
 from dagster_dfsession.metadata import (
     FIRST,
     RECORD,
@@ -19,16 +25,11 @@ from dagster_dfsession.metadata import (
     partition_metadata,
     session_tags,
 )
-from dagster_dfsession.partitioning import asset_target
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.run import RunSession
-from dagster_dfsession.records import (
-    QueryRecord,
-    RecordStore,
-    SessionRecord,
-    session_changes,
-)
 from dagster_dfsession.profile.codec import dump_profile
+from dagster_dfsession.steps.current import current_step
+from dagster_dfsession.steps.partitions import asset_target
 
 AS_COMPOSED = "as composed"
 
@@ -84,19 +85,25 @@ def publish(
 
 def _record(made: Materialization, profile: Mapping[str, Any]) -> SessionRecord:
     identity = made.identity
-    query = None if identity is None else QueryRecord(
-        plan_hash=identity.plan_hash,
-        plan=identity.text,
-        functions=identity.functions,
-        variable=identity.variable,
-        bound=AS_COMPOSED,
+    query = (
+        None
+        if identity is None
+        else QueryRecord(
+            plan_hash=identity.plan_hash,
+            plan=identity.text,
+            functions=identity.functions,
+            variable=identity.variable,
+            bound=AS_COMPOSED,
+        )
     )
     return SessionRecord(
         session=made.session, profile=dict(profile), query=query, inputs=made.inputs
     )
 
 
-def _changes(made: Materialization, store: RecordStore, step: dg.OpExecutionContext) -> str:
+def _changes(
+    made: Materialization, store: RecordStore, step: dg.OpExecutionContext
+) -> str:
     """Compare with the asset's previous materialization, whichever run it was."""
     event = step.instance.get_latest_materialization_event(dg.AssetKey(made.target.key))
     before = event.asset_materialization if event else None

@@ -47,7 +47,9 @@ def _fields(
 ) -> Iterator[tuple[str, Any]]:
     for field, kind in declared.items():
         below = f"{path}.{field}".lstrip(".")
-        described = Field(default=None, description=description_of(kind), **_bounds(kind))
+        described = Field(
+            default=None, description=description_of(kind), **_bounds(kind)
+        )
         yield field, (Optional[_type(kind, f"{name}{field.title()}", below)], described)
 
 
@@ -56,7 +58,9 @@ def _type(declared: Any, name: str, path: str) -> Any:
     if part is not None:
         return config_class(part, name, path=path)
     choices = [each for each in choices_of(declared) if each is not types.NoneType]
-    if all(isinstance(each, type) and issubclass(each, msgspec.Struct) for each in choices):
+    if all(
+        isinstance(each, type) and issubclass(each, msgspec.Struct) for each in choices
+    ):
         return _tagged(choices, name)
     if len(choices) > 1:
         # A size: digits, a suffix or a percent sign, all of which are text.
@@ -78,7 +82,10 @@ def _tagged(choices: list[type[msgspec.Struct]], name: str) -> type[ProfilePart]
 
     Which field goes with which kind is the codec's to say, with the field's path.
     """
-    kinds = {str(each.__struct_config__.tag): str(each.__struct_config__.tag) for each in choices}
+    kinds = {
+        str(each.__struct_config__.tag): str(each.__struct_config__.tag)
+        for each in choices
+    }
     declared = {k: v for each in choices for k, v in declared_types(each).items()}
     fields = dict(_fields(declared, name, ""))
     described = Field(default=None, description=f"One of {', '.join(sorted(kinds))}.")

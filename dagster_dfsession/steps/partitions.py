@@ -6,11 +6,16 @@ from typing import Any, TypeVar, get_args
 import dagster as dg
 
 from dagster_dfsession.delta.location import Lake
-from dagster_dfsession.delta.partitions import Dimension, MultiKeys, PartitionRequest, StaticKeys
+from dagster_dfsession.delta.partitions import (
+    Dimension,
+    MultiKeys,
+    PartitionRequest,
+    StaticKeys,
+)
 from dagster_dfsession.delta.request import SchemaMode, WriteMode
 from dagster_dfsession.delta.windows import TimeWindows
 from dagster_dfsession.errors import DeltaError, PartitionError, listing
-from dagster_dfsession.materialize import Target
+from dagster_dfsession.materialization.target import Target
 
 T = TypeVar("T")
 
@@ -56,7 +61,11 @@ def asset_target(
         location=lake.table(key),
         partitions=request,
         partition_keys=tuple(sorted(partition_keys)) if request is not None else (),
-        partition_by=None if by is None else (by,) if isinstance(by, str) else tuple(by),
+        partition_by=None
+        if by is None
+        else (by,)
+        if isinstance(by, str)
+        else tuple(by),
         mode=_choice(MODE, metadata.get(MODE, mode), get_args(WriteMode), name),
         schema_mode=_choice(
             SCHEMA_MODE,
@@ -89,7 +98,9 @@ def partition_request(
         return MultiKeys(
             keys=tuple(
                 tuple(
-                    _dimension(part.partitions_def, [by_name[part.name]], columns[part.name])
+                    _dimension(
+                        part.partitions_def, [by_name[part.name]], columns[part.name]
+                    )
                     for part in definition.partitions_defs
                 )
                 for by_name in (_by_dimension(definition, key) for key in sorted(keys))
@@ -109,7 +120,9 @@ def _dimension(
 ) -> Dimension:
     if not isinstance(definition, dg.TimeWindowPartitionsDefinition):
         return StaticKeys(column, tuple(sorted(keys)))
-    spans = ((definition.time_window_for_partition_key(key), key) for key in sorted(keys))
+    spans = (
+        (definition.time_window_for_partition_key(key), key) for key in sorted(keys)
+    )
     windows = tuple((span.start, span.end, key) for span, key in spans)
     return TimeWindows(column, windows, definition.fmt)
 
@@ -117,7 +130,11 @@ def _dimension(
 def _by_dimension(
     definition: dg.MultiPartitionsDefinition, key: str
 ) -> Mapping[str, str]:
-    multi = key if isinstance(key, dg.MultiPartitionKey) else definition.get_partition_key_from_str(key)
+    multi = (
+        key
+        if isinstance(key, dg.MultiPartitionKey)
+        else definition.get_partition_key_from_str(key)
+    )
     return multi.keys_by_dimension
 
 

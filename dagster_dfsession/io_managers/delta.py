@@ -8,15 +8,19 @@ import dagster as dg
 from dagster import InitResourceContext
 from pydantic import Field, PrivateAttr, field_validator
 
-from dagster_dfsession.ambient import current_step
+from dagster_dfsession.config.storage import (
+    SecretOptions,
+    plain_options,
+    resolved_options,
+)
 from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.delta.request import SchemaMode, WriteMode
 from dagster_dfsession.errors import LocationError, SessionError, UnsupportedTypeError
 from dagster_dfsession.io_managers.loading import load
-from dagster_dfsession.partitioning import asset_target
-from dagster_dfsession.publish import publish
 from dagster_dfsession.resources import DataFusionSessionResource
-from dagster_dfsession.storage import SecretOptions, plain_options, resolved_options
+from dagster_dfsession.steps.current import current_step
+from dagster_dfsession.steps.partitions import asset_target
+from dagster_dfsession.steps.publish import publish
 
 
 class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
@@ -98,7 +102,9 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
         step = current_step()
         if step is None:
             raise SessionError("an output can only be handled in a step")
-        partitions = context.asset_partitions_def if context.has_asset_partitions else None
+        partitions = (
+            context.asset_partitions_def if context.has_asset_partitions else None
+        )
         target = asset_target(
             self.lake,
             key.path,

@@ -95,18 +95,26 @@ class RecordStore:
         """
         data = self._files.read(path)
         if data is None:
-            raise RecordError(f"there is no record {path!r}; it may have been cleaned up")
+            raise RecordError(
+                f"there is no record {path!r}; it may have been cleaned up"
+            )
         try:
             plain = pa.CompressedInputStream(pa.BufferReader(data), "zstd").read()
         except OSError as error:
-            raise RecordError(f"record {path!r} cannot be decompressed: {error}") from error
+            raise RecordError(
+                f"record {path!r} cannot be decompressed: {error}"
+            ) from error
         found = hashlib.sha256(plain).hexdigest()
         if found != path.removeprefix(f"{RECORDS}/").removesuffix(SUFFIX):
-            raise RecordError(f"record {path!r} has the content of {found}: it was changed")
+            raise RecordError(
+                f"record {path!r} has the content of {found}: it was changed"
+            )
         try:
             return msgspec.json.decode(plain, type=SessionRecord)
         except msgspec.ValidationError as error:
-            raise RecordError(f"record {path!r} is of another version: {error}") from None
+            raise RecordError(
+                f"record {path!r} is of another version: {error}"
+            ) from None
 
 
 class Change(Frozen, frozen=True):
@@ -117,7 +125,9 @@ class Change(Frozen, frozen=True):
     after: str | None
 
 
-def session_changes(before: SessionRuntime, after: SessionRuntime) -> tuple[Change, ...]:
+def session_changes(
+    before: SessionRuntime, after: SessionRuntime
+) -> tuple[Change, ...]:
     """Return what differs between two sessions, settings first, each kind sorted.
 
     Examples:

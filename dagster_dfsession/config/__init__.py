@@ -1,0 +1,1 @@
+"""Config fields of the Dagster page: the profile generated, the secrets masked."""

@@ -1,0 +1,1 @@
+"""What an asset returned becomes a table, with the record of how."""

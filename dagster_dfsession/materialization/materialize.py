@@ -1,0 +1,164 @@
+"""Writing what an asset returned, and knowing afterwards all there is to know of it."""
+
+import time
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from dagster_dfsession.delta.arrow_types import delta_schema
+from dagster_dfsession.delta.history import data_version
+from dagster_dfsession.delta.location import open_table
+from dagster_dfsession.delta.log import DATA_VERSION, PARTITIONS
+from dagster_dfsession.delta.partitions import (
+    default_partition_columns,
+    partition_predicate,
+)
+from dagster_dfsession.delta.request import WriteRequest
+from dagster_dfsession.delta.write import write_table
+from dagster_dfsession.delta.written import WriteResult
+from dagster_dfsession.errors import DeltaError
+from dagster_dfsession.materialization.outputs import (
+    DATA_HASH_VERSION,
+    Output,
+    output_of,
+)
+from dagster_dfsession.materialization.records import InputRecord
+from dagster_dfsession.materialization.target import Target
+from dagster_dfsession.plan.hashing import content_hash
+from dagster_dfsession.pool.lease import Lease
+from dagster_dfsession.pool.tables import RunTables
+from dagster_dfsession.query.identity import PlanIdentity
+from dagster_dfsession.query.metrics import QueryMetrics
+from dagster_dfsession.session.runtime import SessionRuntime
+from dagster_dfsession.telemetry.spans import span
+
+
+class Materialization(msgspec.Struct, frozen=True, kw_only=True):
+    """What was written, by which session, from what.
+
+    Attributes:
+        identity: None: the value did not come from the engine.
+        metrics: None: likewise.
+        variable: Why the rows could differ if it ran again; empty if nothing.
+        arrow_schema: The columns, as the table holds them.
+        elapsed_ms: Milliseconds of computing and writing together.
+        data_version: Equal only where the rows are equal.
+    """
+
+    target: Target
+    session: SessionRuntime
+    identity: PlanIdentity | None
+    metrics: QueryMetrics | None
+    variable: tuple[str, ...]
+    inputs: tuple[InputRecord, ...]
+    arrow_schema: pa.Schema
+    written: WriteResult
+    elapsed_ms: float
+    data_version: str
+
+
+def materialize(
+    value: Any, target: Target, tables: RunTables, lease: Lease
+) -> Materialization:
+    """Write a value to its table in one commit.
+
+    Args:
+        value: A DataFusion frame, which runs now, or anything with an Arrow stream.
+        target: Where it goes.
+        tables: The tables of the run, for the versions of the inputs.
+        lease: The session that computes it.
+
+    Raises:
+        UnsupportedTypeError: The value is no table.
+        QueryError: The query failed; nothing was written.
+        DeltaError: The write was refused; nothing was written.
+    """
+    started = time.perf_counter()
+    session = lease.session.snapshot()
+    output = output_of(value, target.name, session=session, tables=tables, lease=lease)
+    commit_version = _commit_version(output, target)
+    with span("dfsession.write", asset="/".join(target.key), run=lease.scope.run_id):
+        request = _request(target, output, session, lease, commit_version)
+        written = write_table(request, output.reader)
+    tables.written(target.key)
+    return Materialization(
+        target=target,
+        session=session,
+        identity=output.identity,
+        metrics=output.execution.metrics if output.execution else None,
+        variable=output.variable,
+        inputs=output.inputs,
+        arrow_schema=delta_schema(output.reader.schema),
+        written=written,
+        elapsed_ms=(time.perf_counter() - started) * 1000,
+        data_version=(
+            commit_version
+            if commit_version is not None and target.mode != "append"
+            else _read_back(target, written)
+        ),
+    )
+
+
+def _commit_version(output: Output, target: Target) -> str | None:
+    """Return what the rows of the commit are: these rows, in these partitions."""
+    if output.content is None:
+        return None
+    payload = {"content": output.content, "partitions": target.partition_keys}
+    return content_hash("data", DATA_HASH_VERSION, payload)
+
+
+def _read_back(target: Target, written: WriteResult) -> str:
+    """Return what the rows are called that the table has now, all commits together."""
+    table = open_table(target.location, written.version)
+    if table is None:
+        raise DeltaError(f"{target.location}: the table is gone right after the write")
+    keys = frozenset(target.partition_keys) or None
+    return data_version(table, target.location, keys)
+
+
+def _request(
+    target: Target,
+    output: Output,
+    session: SessionRuntime,
+    lease: Lease,
+    commit_version: str | None,
+) -> WriteRequest:
+    predicate, partition_by = None, target.partition_by or ()
+    if target.partitions is not None:
+        schema = delta_schema(output.reader.schema)
+        predicate = partition_predicate(target.partitions, schema)
+        if target.partition_by is None:
+            partition_by = default_partition_columns(target.partitions, schema)
+    appends = target.mode == "append"
+    scope = lease.scope
+    return WriteRequest(
+        location=target.location,
+        mode=target.mode,
+        schema_mode=target.schema_mode,
+        partitioned=target.partitions is not None,
+        predicate=predicate,
+        partition_by=partition_by,
+        options=lease.session.plan.delta,
+        commit_metadata=_commit_metadata(target, session, lease, commit_version),
+        # An overwrite may be repeated; rows appended twice would be there twice.
+        app_id=f"dfsession/{scope.run_id}/{scope.step}/{target.name}"
+        if appends
+        else None,
+        app_version=1,
+    )
+
+
+def _commit_metadata(
+    target: Target, session: SessionRuntime, lease: Lease, commit_version: str | None
+) -> dict[str, str]:
+    metadata = {
+        "dfsession.asset": "/".join(target.key),
+        "dfsession.run_id": lease.scope.run_id,
+        "dfsession.session_hash": session.session_hash,
+    }
+    if commit_version is not None:
+        metadata[DATA_VERSION] = commit_version
+    if target.partitions is not None:
+        metadata[PARTITIONS] = msgspec.json.encode(target.partition_keys).decode()
+    return metadata

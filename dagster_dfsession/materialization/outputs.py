@@ -1,0 +1,166 @@
+"""What an asset returned, as a stream whose origin is known."""
+
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from datafusion import DataFrame
+from deltalake import DeltaTable
+
+from dagster_dfsession.delta.history import data_version
+from dagster_dfsession.errors import UnsupportedTypeError
+from dagster_dfsession.materialization.records import InputRecord
+from dagster_dfsession.plan.hashing import content_hash
+from dagster_dfsession.pool.lease import Lease
+from dagster_dfsession.pool.tables import OpenedTable, RunTables
+from dagster_dfsession.query.content import content_digest
+from dagster_dfsession.query.identity import PlanIdentity, plan_identity
+from dagster_dfsession.query.stream import Execution
+from dagster_dfsession.session.failures import engine_errors
+from dagster_dfsession.session.runtime import SessionRuntime
+
+DATA_HASH_VERSION = 1
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream of rows, and what they depend on.
+
+    Attributes:
+        reader: The rows; nothing is computed before the first batch is asked for.
+        execution: The query behind them, for its metrics; None: there is none.
+        identity: Which query; None: there is none.
+        inputs: The Delta tables that were read.
+        variable: Why the rows could differ if it ran again; empty if nothing.
+        content: Equal only where the rows are equal; None: nobody can tell.
+    """
+
+    reader: pa.RecordBatchReader
+    execution: Execution | None = None
+    identity: PlanIdentity | None = None
+    inputs: tuple[InputRecord, ...]
+    variable: tuple[str, ...] = ()
+    content: str | None
+
+
+def output_of(
+    value: Any, asset: str, *, session: SessionRuntime, tables: RunTables, lease: Lease
+) -> Output:
+    """Return a value as a stream.
+
+    Args:
+        value: A DataFusion frame, a Delta table, or anything with an Arrow stream.
+        asset: Name of the asset, for messages.
+        session: What the lease's session says of itself.
+        tables: The tables of the run, for the versions of the inputs.
+        lease: The session that computes it.
+
+    Raises:
+        UnsupportedTypeError: The value is no table.
+        QueryError: The query does not plan.
+        DeltaError: The history of an input cannot be read.
+    """
+    if isinstance(value, DataFrame):
+        return _query(value, asset, session, tables, lease)
+    inputs = tuple(_input(*each) for each in lease.loaded.values())
+    if _is_lazy(value):
+        reader = _arrow_stream(value, asset)
+        return Output(
+            reader=reader, inputs=inputs, variable=("a stream",), content=None
+        )
+    rows = _arrow_stream(value, asset).read_all()
+    return Output(
+        reader=rows.to_reader(),
+        inputs=inputs,
+        content=content_hash("rows", DATA_HASH_VERSION, content_digest(rows)),
+    )
+
+
+def neutral_name(name: str) -> str:
+    """Return what a registered name is called in the text of a plan.
+
+    Examples:
+        >>> neutral_name("limits")
+        '<limits>'
+    """
+    return f"<{name}>"
+
+
+def _query(
+    frame: DataFrame,
+    asset: str,
+    session: SessionRuntime,
+    tables: RunTables,
+    lease: Lease,
+) -> Output:
+    scoped = {name: neutral_name(short) for name, short in lease.names.items()}
+    with engine_errors(f"planning {asset}"):
+        identity = plan_identity(frame, session, scoped=scoped)
+    held = {scoped[name]: digest for name, digest in lease.digests.items()}
+    read, registered, unknown = [], {}, []
+    for spelt in identity.tables:
+        name = tables.spelt(spelt)
+        opened = tables.opened(name)
+        if name in lease.loaded:
+            read.append(_input(*lease.loaded[name]))
+        elif opened is not None:
+            read.append(_input(opened, ()))
+        elif spelt in held:
+            registered[spelt] = held[spelt]
+        else:
+            unknown.append(f"table {spelt}")
+    variable = (*identity.variable, *unknown)
+    known = {
+        "plan": identity.plan_hash,
+        "inputs": {each.table: each.data_version for each in read},
+        "registered": registered,
+    }
+    execution = Execution(frame, f"computing {asset}")
+    return Output(
+        reader=execution.reader,
+        execution=execution,
+        identity=identity,
+        inputs=tuple(read),
+        variable=variable,
+        content=None if variable else content_hash("query", DATA_HASH_VERSION, known),
+    )
+
+
+def _input(opened: OpenedTable, keys: tuple[str, ...]) -> InputRecord:
+    return InputRecord(
+        table=".".join(opened.key),
+        uri=opened.location.uri,
+        version=opened.version,
+        partitions=keys,
+        data_version=data_version(
+            opened.delta, opened.location, frozenset(keys) if keys else None
+        ),
+        files=len(opened.delta.file_uris()),
+    )
+
+
+def _is_lazy(value: Any) -> bool:
+    return isinstance(value, DeltaTable | pa.RecordBatchReader) or _is_polars_lazy(
+        value
+    )
+
+
+def _is_polars_lazy(value: Any) -> bool:
+    return hasattr(value, "collect_batches") and hasattr(value, "collect_schema")
+
+
+def _arrow_stream(value: Any, asset: str) -> pa.RecordBatchReader:
+    if isinstance(value, DeltaTable):
+        return pa.RecordBatchReader.from_stream(value.scan())
+    if _is_polars_lazy(value):
+        # polars gives a LazyFrame no Arrow stream of its own.
+        schema = value.collect_schema().to_frame().to_arrow().schema
+        frames = value.collect_batches()
+        batches = (b for frame in frames for b in frame.to_arrow().to_batches())
+        return pa.RecordBatchReader.from_batches(schema, batches)
+    if not hasattr(value, "__arrow_c_stream__"):
+        raise UnsupportedTypeError(
+            f"{asset} returned a {type(value).__name__}, which is no table: return a "
+            "datafusion DataFrame, a deltalake DeltaTable, a pyarrow Table or "
+            "RecordBatchReader, or a polars or pandas DataFrame"
+        )
+    return pa.RecordBatchReader.from_stream(value)

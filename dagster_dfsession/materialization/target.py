@@ -1,0 +1,51 @@
+"""Where an asset's rows go, and which rows of its table are its own."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from dagster_dfsession.delta.location import Location
+from dagster_dfsession.delta.partitions import MultiKeys, PartitionRequest, StaticKeys
+from dagster_dfsession.delta.request import SchemaMode, WriteMode
+from dagster_dfsession.delta.windows import TimeWindows
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an asset's rows go, and which of them this run owns.
+
+    Attributes:
+        key: The asset key.
+        partitions: None: the asset has no partitions.
+        partition_keys: The keys of this run, sorted as in `partitions`.
+        partition_by: Columns to divide a new table's files by. None: those of the
+            partitions, less timestamps.
+    """
+
+    key: tuple[str, ...]
+    location: Location
+    partitions: PartitionRequest | None = None
+    partition_keys: tuple[str, ...] = ()
+    partition_by: tuple[str, ...] | None = None
+    mode: WriteMode = "overwrite"
+    schema_mode: SchemaMode = "strict"
+
+    @property
+    def name(self) -> str:
+        """The asset and its partitions, for messages."""
+        keys = f" [{', '.join(self.partition_keys)}]" if self.partition_keys else ""
+        return f"{'/'.join(self.key)}{keys}"
+
+    def each_partition(self) -> Iterator[tuple[str, PartitionRequest]]:
+        """Return each partition key with the request for it alone."""
+        request = self.partitions
+        if isinstance(request, StaticKeys):
+            alone: list[PartitionRequest] = [
+                StaticKeys(request.column, (key,)) for key in request.keys
+            ]
+        elif isinstance(request, TimeWindows):
+            alone = [TimeWindows(request.column, (each,)) for each in request.windows]
+        elif isinstance(request, MultiKeys):
+            alone = [MultiKeys((each,)) for each in request.keys]
+        else:
+            alone = []
+        return zip(self.partition_keys, alone, strict=True)
