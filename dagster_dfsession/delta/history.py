@@ -122,6 +122,7 @@ class _Walk:
         if keys is None:
             return self._take_whole(stated, commit, replaces=replaces)
         if SCOPE not in commit.info or self.whole:
+            # Rows of all keys came later: which keys they are above is not noted.
             return False
         self._keyed = True
         for key in keys if self._wanted is None else keys & self._wanted:
@@ -135,8 +136,6 @@ class _Walk:
     def _take_whole(self, stated: str, commit: Commit, *, replaces: bool) -> bool:
         if PARTITIONS in commit.info or "predicate" in commit.parameters:
             return False
-        if self._keyed and not replaces:
-            return False  # rows of any key: what they replaced later is unknown
         self.whole.append(stated)
         self.has_base = replaces
         return True

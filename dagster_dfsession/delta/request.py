@@ -1,7 +1,6 @@
 """What a write is asked to do, and what of it is refused before anything is read."""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -15,6 +14,7 @@ from dagster_dfsession.delta.arrow_types import (
 )
 from dagster_dfsession.delta.failures import delta_errors
 from dagster_dfsession.delta.location import Location
+from dagster_dfsession.delta.modes import SchemaMode, WriteMode
 from dagster_dfsession.delta.predicate import In, Predicate, Range, to_sql
 from dagster_dfsession.errors import (
     CommitError,
@@ -23,9 +23,6 @@ from dagster_dfsession.errors import (
     listing,
 )
 from dagster_dfsession.profile.delta import DeltaProfile
-
-WriteMode: TypeAlias = Literal["overwrite", "append", "error"]
-SchemaMode: TypeAlias = Literal["strict", "merge", "overwrite"]
 
 
 class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):

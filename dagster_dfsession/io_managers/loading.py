@@ -3,8 +3,8 @@
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
+from dagster_dfsession.delta.arrow_types import table_schema
 from dagster_dfsession.delta.location import Lake, open_table
 from dagster_dfsession.delta.partitions import partition_predicate
 from dagster_dfsession.delta.predicate import to_sql
@@ -91,5 +91,5 @@ def _partition_filter(
     request = partition_request(
         context.asset_partitions_def, keys, expression, "/".join(opened.key)
     )
-    schema = pa.schema(opened.delta.schema().to_arrow())
+    schema = table_schema(opened.delta)
     return to_sql(partition_predicate(request, schema), schema)

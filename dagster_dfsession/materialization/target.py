@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import msgspec
 
 from dagster_dfsession.delta.location import Location
+from dagster_dfsession.delta.modes import SchemaMode, WriteMode
 from dagster_dfsession.delta.partitions import MultiKeys, PartitionRequest, StaticKeys
-from dagster_dfsession.delta.request import SchemaMode, WriteMode
 from dagster_dfsession.delta.windows import TimeWindows
 
 

@@ -31,10 +31,13 @@ def describe_runtime_env(
     pool: MemoryPool, spill: Spill, *, memory: int
 ) -> RuntimeEnvSnapshot:
     """Return what will be built on a machine with `memory` bytes."""
-    sized = isinstance(pool, FairPool | GreedyPool)
     return RuntimeEnvSnapshot(
         memory_pool=str(pool.__struct_config__.tag),
-        memory_bytes=pool_bytes(pool.size, memory) if sized else None,
+        memory_bytes=(
+            pool_bytes(pool.size, memory)
+            if isinstance(pool, FairPool | GreedyPool)
+            else None
+        ),
         disk_manager=str(spill.__struct_config__.tag),
     )
 

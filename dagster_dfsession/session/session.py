@@ -135,7 +135,12 @@ class Session:
             created_by = settings["datafusion.execution.parquet.created_by"]
             self._observed = SessionRuntime(
                 settings=settings,
-                functions=read_functions(site.ctx, site.library),
+                functions=read_functions(
+                    site.ctx,
+                    site.library,
+                    site.functions,
+                    spark=site.plan.functions.spark,
+                ),
                 runtime_env=site.runtime_env,
                 versions=engine_versions(created_by.rpartition(" ")[2]),
                 profile_hash=self._plan.profile_hash,

@@ -25,6 +25,7 @@ class Site:
         catalog: The catalog that the context will ask for tables.
         runtime_env: The runtime that the context is built with.
         spill_dir: Directory of this context alone; None: the system's choice.
+        functions: Names of the user functions that it has.
         once: Names of what the engine refuses to take twice.
     """
 
@@ -33,6 +34,7 @@ class Site:
     catalog: SessionCatalog
     runtime_env: RuntimeEnvSnapshot
     spill_dir: str | None = None
+    functions: tuple[str, ...] = ()
     once: set[str] = dataclasses.field(default_factory=set)
     built: SessionContext | None = None
 

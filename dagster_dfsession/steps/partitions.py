@@ -6,13 +6,13 @@ from typing import Any, TypeVar, get_args
 import dagster as dg
 
 from dagster_dfsession.delta.location import Lake
+from dagster_dfsession.delta.modes import SchemaMode, WriteMode
 from dagster_dfsession.delta.partitions import (
     Dimension,
     MultiKeys,
     PartitionRequest,
     StaticKeys,
 )
-from dagster_dfsession.delta.request import SchemaMode, WriteMode
 from dagster_dfsession.delta.windows import TimeWindows
 from dagster_dfsession.errors import DeltaError, PartitionError, listing
 from dagster_dfsession.materialization.target import Target

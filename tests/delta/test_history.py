@@ -203,6 +203,31 @@ def test_files_that_hold_rows_of_other_keys_account_for_nothing(
     assert seen(place_two) != one
 
 
+ALL = {"k": ["a", "b"], "x": ["v1a", "v1b"]}
+
+
+def test_above_rows_of_all_keys_adding_and_replacing_differ(tmp_path: Path) -> None:
+    found = set()
+    for mode in ("overwrite", "append"):
+        place = Location(str(tmp_path / mode))
+        put(place, "v1", ALL)
+        put_keys(place, "v2", "a", divided=False, mode=mode)
+        found.add(seen(place))
+    assert len(found) == 2
+    assert not any(version.startswith("delta:") for version in found)
+
+
+def test_rows_of_all_keys_above_those_of_one_are_not_mistaken_for_rows_below(
+    tmp_path: Path,
+) -> None:
+    below, above = Location(str(tmp_path / "below")), Location(str(tmp_path / "above"))
+    put(below, "v1", ALL)
+    put_keys(below, "v2", "a", divided=False)
+    put_keys(above, "v2", "a", divided=False)
+    put(above, "v1", ALL, mode="append")
+    assert seen(below) != seen(above)
+
+
 def test_rows_of_a_partitioned_write_that_were_not_checked_are_not_trusted(
     place: Location,
 ) -> None:

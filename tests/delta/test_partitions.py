@@ -22,18 +22,17 @@ from dagster_dfsession.errors import PartitionError
 
 UTC = ZoneInfo("UTC")
 BERLIN = ZoneInfo("Europe/Berlin")
-SCHEMA = pa.schema(
-    [
-        pa.field("k", pa.string()),
-        pa.field("n", pa.int32()),
-        pa.field("d", pa.date32()),
-        pa.field("b", pa.bool_()),
-        pa.field("ntz", pa.timestamp("us")),
-        pa.field("tz", pa.timestamp("us", tz="UTC")),
-        pa.field("x", pa.float64()),
-        pa.field("m", pa.decimal128(5, 2)),
-    ]
-)
+COLUMNS: dict[str, pa.DataType] = {
+    "k": pa.string(),
+    "n": pa.int32(),
+    "d": pa.date32(),
+    "b": pa.bool_(),
+    "ntz": pa.timestamp("us"),
+    "tz": pa.timestamp("us", tz="UTC"),
+    "x": pa.float64(),
+    "m": pa.decimal128(5, 2),
+}
+SCHEMA = pa.schema(COLUMNS)
 
 
 def day(column: str, number: int, zone: ZoneInfo = UTC) -> TimeWindows:

@@ -75,4 +75,5 @@ def _is_generated(held: object) -> bool:
     # The generated `__repr__` hides behind a wrapper of the standard library.
     method = getattr(held, "__wrapped__", held)
     code: CodeType | None = getattr(method, "__code__", None)
-    return code is not None and code.co_filename == "<string>"
+    written = code is not None and code.co_filename == "<string>"
+    return written or getattr(method, "__module__", None) == dataclasses.__name__

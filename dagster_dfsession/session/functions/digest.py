@@ -20,7 +20,7 @@ from dagster_dfsession.session.functions.normal_form import (
     references,
 )
 from dagster_dfsession.session.functions.owners import Project, Stdlib, owner_of
-from dagster_dfsession.session.functions.value_form import Part, value_form
+from dagster_dfsession.session.functions.value_form import value_form
 
 VERSION = 1
 OUT_OF_SIGHT = {"__import__", "eval", "exec", "globals"}
@@ -89,8 +89,7 @@ class _Walk:
 
     def form(self, value: Any, where: str) -> Form:
         """Return the form of anything, or raise `_OpaqueError` that says where."""
-        parts, apart = self.parts_of(where), _Walk(self.home).parts_of(where)
-        if (form := value_form(value, parts, apart)) is not None:
+        if (form := self._value(value, where)) is not None:
             return form
         if (form := self._code(value, where)) is not None:
             return form
@@ -107,9 +106,14 @@ class _Walk:
             f"{where} is a {type(value).__name__}, which cannot be compared by content"
         )
 
-    def parts_of(self, where: str) -> Part:
-        """Return what gives the form of a part of the thing at `where`."""
-        return lambda part, which: self.form(part, f"{which} of {where}")
+    def _value(self, value: object, where: str) -> Form | None:
+        return value_form(
+            value,
+            part=lambda each, which: self.form(each, f"{which} of {where}"),
+            apart=lambda each, which: _Walk(self.home).form(
+                each, f"{which} of {where}"
+            ),
+        )
 
     def _code(self, value: Any, where: str) -> Form | None:
         form: Form | None = None

@@ -26,7 +26,7 @@ from dagster_dfsession.session.functions.registry import (
 )
 from dagster_dfsession.session.functions.requirements import Volatility
 
-CALL = re.compile(r"(?<![\w.])([^\W\d]\w*)(?=\()")
+CALL = re.compile(r"\w+(?=\()")
 BY_HAND = Digest(reason="registered by hand, so nobody declared what it does")
 
 
@@ -128,7 +128,7 @@ def read_functions(
     found: dict[str, Routine] = {}
     for routine in sorted(read_routines(ctx) - builtin.routines):
         found.setdefault(routine.name, routine)
-    signatures = user_signatures(ctx, found.values())
+    signatures = user_signatures(ctx, found.values()) if found else {}
     installed = [
         (declared, function)
         for declared in library.declarations

@@ -12,9 +12,11 @@ def install_user_functions(site: Site) -> tuple[str, ...]:
     Raises:
         InstallError: The plan names a function that the library lacks.
     """
-    spark: tuple[str, ...] = ()
-    if site.plan.functions.spark and SPARK not in site.once:
+    spark = site.plan.functions.spark
+    fresh = spark and SPARK not in site.once
+    if fresh:
         site.ctx.enable_spark_functions()
         site.once.add(SPARK)
-        spark = (SPARK,)
-    return spark + install_functions(site.ctx, site.library, site.plan.functions.names)
+    names = site.plan.functions.names
+    site.functions = install_functions(site.ctx, site.library, names, spark=spark)
+    return ((SPARK,) if fresh else ()) + site.functions

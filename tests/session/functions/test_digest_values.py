@@ -1,5 +1,6 @@
 """Values that a function holds: which count as the same, and which as unknown."""
 
+import enum
 import functools
 import sys
 import threading
@@ -83,6 +84,23 @@ def test_a_value_that_holds_itself_has_a_reason() -> None:
     endless.append(endless)
 
     assert "too deeply" in str(implementation_digest(times(endless)).reason)
+
+
+class Colliding(enum.Enum):
+    ONE = 1
+    TWO = 2
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def test_the_order_in_which_a_set_gives_its_items_does_not_count() -> None:
+    one = frozenset([Colliding.ONE, Colliding.TWO])
+    other = frozenset([Colliding.TWO, Colliding.ONE])
+
+    assert list(one) != list(other)
+    assert implementation_digest(times(one)).sha256 is not None
+    assert implementation_digest(times(one)) == implementation_digest(times(other))
 
 
 plain_values = st.recursive(

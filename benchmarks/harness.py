@@ -1,0 +1,63 @@
+"""Arms of a comparison, run in turn, told as ratios of medians."""
+
+import dataclasses
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+
+PACKAGES = ("dagster", "dagster-dfsession", "datafusion", "deltalake", "pyarrow")
+RESULTS = Path(__file__).with_name("results.json")
+
+
+@dataclasses.dataclass(frozen=True)
+class Times:
+    """Milliseconds of one arm, one for each round."""
+
+    rounds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The median round."""
+        return statistics.median(self.rounds)
+
+    def __str__(self) -> str:
+        low, high = min(self.rounds), max(self.rounds)
+        return f"{self.median:8.2f} ms  ({low:.2f} to {high:.2f}, n={len(self.rounds)})"
+
+
+def interleaved(
+    arms: Mapping[str, Callable[[], object]], *, rounds: int
+) -> dict[str, Times]:
+    """Run all arms once to warm up, then in turn, so that noise meets them alike."""
+    taken: dict[str, list[float]] = {name: [] for name in arms}
+    for arm in arms.values():
+        arm()
+    for _ in range(rounds):
+        for name, arm in arms.items():
+            started = time.perf_counter()
+            arm()
+            taken[name].append((time.perf_counter() - started) * 1000)
+    return {name: Times(tuple(each)) for name, each in taken.items()}
+
+
+def machine() -> dict[str, str | int]:
+    """Return what the figures were taken on."""
+    versions = {package: metadata.version(package) for package in PACKAGES}
+    return {
+        "machine": platform.machine(),
+        "cpus": os.cpu_count() or 0,
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+def keep(name: str, figures: Mapping[str, object]) -> None:
+    """Put one benchmark's figures into `results.json`, beside those of the others."""
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    known[name] = {"on": machine(), **figures}
+    RESULTS.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")

@@ -1,0 +1,6 @@
+"""What a write may do: words alone, so that a code server needs no engine for them."""
+
+from typing import Literal, TypeAlias
+
+WriteMode: TypeAlias = Literal["overwrite", "append", "error"]
+SchemaMode: TypeAlias = Literal["strict", "merge", "overwrite"]

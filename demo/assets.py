@@ -1,0 +1,252 @@
+"""The demo's assets: five tables of the source, seven derived in two layers.
+
+A query finds a table by its asset key. An asset that names a table only in SQL says so
+in `deps` and reads all of it; a parameter is cut down to the step's partitions.
+"""
+
+import datetime as dt
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+from datafusion import DataFrame, col, lit
+from datafusion import functions as f
+
+from dagster_dfsession import DataFusionSessionResource
+from demo.source import MONTH, read, read_flights
+
+KM_A_MILE = 1.609344
+MONTHS = dg.MonthlyPartitionsDefinition(start_date="2013-01-01", end_date="2014-01-01")
+
+SOURCE: dict[str, Any] = {
+    "group_name": "source",
+    "kinds": {"arrow", "deltalake"},
+    "owners": ["team:flights"],
+}
+JOINED: dict[str, Any] = {
+    "group_name": "joined",
+    "kinds": {"datafusion", "deltalake"},
+    "owners": ["team:flights"],
+}
+REPORTS: dict[str, Any] = JOINED | {"group_name": "reports"}
+BY_MONTH: dict[str, Any] = {
+    "partitions_def": MONTHS,
+    "backfill_policy": dg.BackfillPolicy.single_run(),
+    "metadata": {"partition_expr": MONTH},
+}
+
+
+@dg.asset(**SOURCE)
+def airlines() -> pa.Table:
+    """Airlines: one row a carrier code."""
+    return read("airlines")
+
+
+@dg.asset(**SOURCE)
+def airports() -> pa.Table:
+    """Airports: one row a FAA code; `lat`, `lon` in degrees, `alt` in feet."""
+    return read("airports")
+
+
+@dg.asset(**SOURCE)
+def planes() -> pa.Table:
+    """Planes: one row a tail number; `year` built, `speed` in miles an hour."""
+    return read("planes")
+
+
+@dg.asset(**SOURCE)
+def weather() -> pa.Table:
+    """Weather: one row an hour and airport.
+
+    `temp` and `dewp` in degrees Fahrenheit, `humid` in percent, `wind_dir` in degrees,
+    `wind_speed` and `wind_gust` in miles an hour, `precip` in inches, `pressure` in
+    millibar, `visib` in miles.
+    """
+    return read("weather")
+
+
+@dg.asset(**SOURCE, **BY_MONTH)
+def flights(context: dg.AssetExecutionContext) -> pa.Table:
+    """Departures from New York City in 2013: one row a scheduled flight.
+
+    `dep_time` and `arr_time` as HHMM in local time, NULL if cancelled; delays and
+    `air_time` in minutes, early is negative; `distance` in miles.
+    """
+    return read_flights([dt.date.fromisoformat(key) for key in context.partition_keys])
+
+
+@dg.asset(**JOINED, deps=[flights, airports])
+def routes(dfsession: DataFusionSessionResource) -> DataFrame:
+    """Routes: one row a pair of airports.
+
+    `flown_km` is the distance as the airlines give it, `great_circle_km` the shortest
+    there is; NULL where the destination is not among the airports.
+    """
+    return dfsession.sql(
+        """
+        SELECT origin,
+               dest,
+               count(*) AS flights,
+               min(distance) * $km_a_mile AS flown_km,
+               haversine_km(
+                   min(here.lat), min(here.lon), min(there.lat), min(there.lon)
+               ) AS great_circle_km
+        FROM flights
+        JOIN airports AS here ON here.faa = origin
+        LEFT JOIN airports AS there ON there.faa = dest
+        GROUP BY origin, dest
+        """,
+        params={"km_a_mile": KM_A_MILE},
+    )
+
+
+@dg.asset(**JOINED, deps=[flights, airlines])
+def punctuality(dfsession: DataFusionSessionResource) -> DataFrame:
+    """Punctuality: one row a carrier; delays on arrival in minutes.
+
+    `usual_delay` leaves out a tenth of the flights at either end; `on_time` is the
+    share of landed flights that were less than 15 minutes late.
+    """
+    return dfsession.sql(
+        """
+        SELECT carrier,
+               name,
+               count(*) AS flights,
+               count(*) - count(arr_delay) AS not_landed,
+               avg(arr_delay) AS mean_delay,
+               trimmed_mean(arr_delay, 0.1) AS usual_delay,
+               avg(CASE WHEN arr_delay < 15 THEN 1.0 ELSE 0.0 END)
+                   FILTER (WHERE arr_delay IS NOT NULL) AS on_time
+        FROM flights
+        JOIN airlines USING (carrier)
+        GROUP BY carrier, name
+        """
+    )
+
+
+@dg.asset(**JOINED)
+def fleet(flights: DataFrame, planes: DataFrame) -> DataFrame:
+    """Planes in use: one row a carrier and tail number; `flown_km` in the year."""
+    flown = flights.filter(col("air_time").is_not_null()).aggregate(
+        [col("carrier"), col("tailnum")],
+        [
+            f.count(lit(1)).alias("flights"),
+            (f.sum(col("distance")) * lit(KM_A_MILE)).alias("flown_km"),
+        ],
+    )
+    return flown.join(planes, on="tailnum").select(
+        col("carrier"),
+        col("tailnum"),
+        col("manufacturer"),
+        col("model"),
+        col("year").alias("built"),
+        col("seats"),
+        col("flights"),
+        col("flown_km"),
+    )
+
+
+@dg.asset(**JOINED, **BY_MONTH)
+def flight_weather(flights: DataFrame, weather: DataFrame) -> DataFrame:
+    """Flights with the weather at departure: one row a flight.
+
+    Weather of the scheduled hour, in the units of `weather`; NULL where nobody
+    measured it. `dep_delay` in minutes.
+    """
+    at_origin = weather.select(
+        col("origin").alias("station"),
+        col("time_hour").alias("measured"),
+        col("temp"),
+        col("wind_speed"),
+        col("precip"),
+        col("visib"),
+    )
+    return flights.join(
+        at_origin,
+        left_on=["origin", "time_hour"],
+        right_on=["station", "measured"],
+        how="left",
+    ).select(
+        col(MONTH),
+        col("flight_date"),
+        col("time_hour"),
+        col("carrier"),
+        col("flight"),
+        col("origin"),
+        col("dest"),
+        col("dep_delay"),
+        col("temp"),
+        col("wind_speed"),
+        col("precip"),
+        col("visib"),
+    )
+
+
+@dg.asset(**REPORTS)
+def detours(routes: DataFrame, airports: DataFrame) -> DataFrame:
+    """Detours: one row a route flown daily or more; `detour` in parts of one."""
+    names = airports.select(col("faa"), col("name").alias("destination"))
+    return (
+        routes.filter(col("flights") >= lit(365))
+        .join(names, left_on="dest", right_on="faa")
+        .select(
+            col("origin"),
+            col("dest"),
+            col("destination"),
+            col("flights"),
+            col("flown_km"),
+            (col("flown_km") / col("great_circle_km") - lit(1.0)).alias("detour"),
+        )
+    )
+
+
+@dg.asset(**REPORTS, deps=[flight_weather])
+def weather_delays(dfsession: DataFusionSessionResource) -> DataFrame:
+    """Delay by visibility: one row a band of miles; delays on departure in minutes."""
+    return dfsession.sql(
+        """
+        SELECT CASE WHEN visib < 1 THEN 'below 1'
+                    WHEN visib < 5 THEN '1 to 5'
+                    WHEN visib < 10 THEN '5 to 10'
+                    ELSE '10' END AS visibility,
+               count(*) AS flights,
+               trimmed_mean(dep_delay, 0.1) AS usual_delay,
+               1.0 - count(dep_delay) / CAST(count(*) AS DOUBLE) AS cancelled
+        FROM flight_weather
+        WHERE visib IS NOT NULL
+        GROUP BY visibility
+        """
+    )
+
+
+@dg.asset(**REPORTS)
+def carriers(fleet: DataFrame, punctuality: DataFrame) -> DataFrame:
+    """Carriers: one row each; `seats` a flight on average, `flown_km` in the year."""
+    used = fleet.aggregate(
+        [col("carrier").alias("code")],
+        [
+            f.count(lit(1)).alias("planes"),
+            f.avg(lit(2013) - col("built")).alias("age_years"),
+            (f.sum(col("seats") * col("flights")) / f.sum(col("flights"))).alias(
+                "seats"
+            ),
+            f.sum(col("flown_km")).alias("flown_km"),
+        ],
+    )
+    return used.join(punctuality, left_on="code", right_on="carrier").drop("carrier")
+
+
+ASSETS = (
+    airlines,
+    airports,
+    planes,
+    weather,
+    flights,
+    routes,
+    punctuality,
+    fleet,
+    flight_weather,
+    detours,
+    weather_delays,
+    carriers,
+)

@@ -1,0 +1,84 @@
+"""The demo's own functions in SQL: `udfs=["demo.udfs"]` installs them."""
+
+import math
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from datafusion.user_defined import Accumulator
+
+from dagster_dfsession import aggregate_udf, scalar_udf
+
+EARTH_RADIUS_KM = 6371.0088
+
+
+@scalar_udf(inputs=[pa.float64()] * 4, returns=pa.float64(), volatility="immutable")
+def haversine_km(
+    lat_from: pa.Array, lon_from: pa.Array, lat_to: pa.Array, lon_to: pa.Array
+) -> pa.Array:
+    """Return the great-circle distance in kilometres between points in degrees.
+
+    Examples:
+        >>> vienna, new_york = ([48.11], [16.57]), ([40.64], [-73.78])
+        >>> points = [pa.array(degrees) for degrees in (*vienna, *new_york)]
+        >>> round(haversine_km(*points)[0].as_py())
+        6796
+    """
+    radian = math.pi / 180
+    phi_from = pc.multiply(lat_from, radian)
+    phi_to = pc.multiply(lat_to, radian)
+    half_phi = pc.divide(pc.subtract(phi_to, phi_from), 2.0)
+    half_lambda = pc.multiply(pc.subtract(lon_to, lon_from), radian / 2)
+    across = pc.multiply(
+        pc.multiply(pc.cos(phi_from), pc.cos(phi_to)),
+        pc.power(pc.sin(half_lambda), 2.0),
+    )
+    chord = pc.sqrt(pc.add(pc.power(pc.sin(half_phi), 2.0), across))
+    return pc.multiply(pc.asin(chord), 2 * EARTH_RADIUS_KM)
+
+
+@aggregate_udf(
+    name="trimmed_mean",
+    inputs=[pa.float64(), pa.float64()],
+    returns=pa.float64(),
+    state=[pa.list_(pa.float64()), pa.float64()],
+    volatility="immutable",
+)
+class TrimmedMean(Accumulator):
+    """`trimmed_mean(value, share)`: the mean without a share of either end.
+
+    Of n values that are not NULL, the n * share smallest and as many of the largest
+    are left out, rounded down. A few hours of delay do not move it as they move the
+    mean. NULL where nothing is left.
+    """
+
+    def __init__(self) -> None:
+        self._values: list[pa.Array] = []
+        self._share = 0.0
+
+    def update(self, values: pa.Array, share: pa.Array) -> None:
+        """Take the values of one batch; `share` is the same in every row."""
+        if len(values):
+            self._values.append(values.drop_null())
+            self._share = share[0].as_py()
+
+    def merge(self, states: list[pa.Array]) -> None:
+        """Take what other partitions have collected."""
+        collected, shares = states
+        self._values.append(collected.flatten())
+        self._share = max(self._share, pc.max(shares).as_py())
+
+    def state(self) -> list[pa.Scalar]:
+        """Return the values collected, and the share."""
+        values = self._sorted()
+        collected = pa.ListArray.from_arrays([0, len(values)], values)
+        return [collected[0], pa.scalar(self._share)]
+
+    def evaluate(self) -> pa.Scalar:
+        """Return the mean of what is left."""
+        ordered = self._sorted()
+        cut = int(len(ordered) * self._share)
+        return pc.mean(ordered.slice(cut, len(ordered) - 2 * cut))
+
+    def _sorted(self) -> pa.Array:
+        values = pa.chunked_array(self._values, pa.float64()).combine_chunks()
+        return values.take(pc.sort_indices(values))
