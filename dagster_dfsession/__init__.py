@@ -34,6 +34,7 @@ from dagster_dfsession.errors import (
 )
 
 if TYPE_CHECKING:
+    from dagster_dfsession.bootstrap import bootstrap_session
     from dagster_dfsession.io_managers.delta import DataFusionDeltaIOManager
     from dagster_dfsession.plan.build import plan_session
     from dagster_dfsession.profile.session import SessionProfile
@@ -78,6 +79,7 @@ __all__ = [
     "TableNotFoundError",
     "UnsupportedTypeError",
     "aggregate_udf",
+    "bootstrap_session",
     "capsule_function",
     "function_bundle",
     "open_session",
@@ -92,6 +94,7 @@ _HOMES = {
     "DataFusionSessionResource": "resources",
     "SessionProfile": "profile.session",
     "aggregate_udf": "session.functions.declare",
+    "bootstrap_session": "bootstrap",
     "capsule_function": "session.functions.foreign",
     "function_bundle": "session.functions.foreign",
     "open_session": "session.factory",

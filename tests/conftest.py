@@ -1,12 +1,16 @@
 """Fixtures that many folders of tests share."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import dagster as dg
 import hypothesis
 import pytest
+
+import dagster_dfsession as dfs
 
 hypothesis.settings.register_profile(
     "ci", derandomize=True, deadline=None, print_blob=True
@@ -22,3 +26,50 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     home.mkdir()
     with dg.DagsterInstance.local_temp(str(home)) as instance:
         yield instance
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    """The root of the lake of `run`."""
+    return tmp_path / "lake"
+
+
+@pytest.fixture
+def run(lake: Path) -> Iterator[Callable[..., dg.ExecuteInProcessResult]]:
+    """Materialize assets in one process; all runs of a test have one event log.
+
+    The keywords `session` and `io` are fields of the two resources, `key` is a
+    partition key, `keys` are the first and the last of a range in one run.
+    """
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def materialize(
+            *assets: Any,
+            session: Mapping[str, Any] = MappingProxyType({}),
+            io: Mapping[str, Any] = MappingProxyType({}),
+            key: str | None = None,
+            keys: tuple[str, str] | None = None,
+            **options: Any,
+        ) -> dg.ExecuteInProcessResult:
+            dfsession = dfs.DataFusionSessionResource(**{"preset": "dev", **session})
+            io_manager = dfs.DataFusionDeltaIOManager(
+                session=dfsession, **{"root_uri": str(lake), **io}
+            )
+            if keys is not None:
+                first, last = keys
+                options["tags"] = {
+                    "dagster/asset_partition_range_start": first,
+                    "dagster/asset_partition_range_end": last,
+                }
+            return dg.materialize(
+                assets,
+                resources={"dfsession": dfsession, "io_manager": io_manager},
+                instance=options.pop("instance", instance),
+                run_config={
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
+                },
+                partition_key=key,
+                **options,
+            )
+
+        yield materialize

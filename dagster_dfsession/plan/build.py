@@ -6,6 +6,7 @@ from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.plan.phases import REQUIRES, Phase, ordered
 from dagster_dfsession.plan.settings import Setting, plan_settings
 from dagster_dfsession.profile.base import Frozen
+from dagster_dfsession.profile.bootstrap import BootstrapProfile
 from dagster_dfsession.profile.catalog import CatalogProfile
 from dagster_dfsession.profile.delta import DeltaProfile
 from dagster_dfsession.profile.fields import hashed_payload
@@ -65,6 +66,7 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     functions: FunctionsProfile
     hooks: tuple[str, ...]
     delta: DeltaProfile
+    bootstrap: BootstrapProfile
     reporting: Reporting
     steps: tuple[PhaseStep, ...]
 
@@ -130,6 +132,7 @@ def plan_session(profile: SessionProfile) -> SessionPlan:
         functions=profile.functions,
         hooks=profile.hooks.after_session,
         delta=profile.delta,
+        bootstrap=profile.bootstrap,
         reporting=Reporting(
             install_log=profile.diagnostics.install_log,
             plan_chars=profile.diagnostics.plan_chars,

@@ -6,6 +6,7 @@ from msgspec import Meta
 from msgspec.structs import force_setattr
 
 from dagster_dfsession.profile.base import Frozen
+from dagster_dfsession.profile.bootstrap import BootstrapProfile
 from dagster_dfsession.profile.cache import CACHE_PRESETS, CacheProfile
 from dagster_dfsession.profile.catalog import CatalogProfile
 from dagster_dfsession.profile.delta import DeltaProfile
@@ -66,6 +67,9 @@ class SessionProfile(Frozen, frozen=True):
     diagnostics: Annotated[
         DiagnosticsProfile, Meta(description="What a session says of itself.")
     ] = DiagnosticsProfile()
+    bootstrap: Annotated[
+        BootstrapProfile, Meta(description="How far a zero-row bootstrap goes.")
+    ] = BootstrapProfile()
     hardening: Annotated[
         HardeningProfile | str,
         Meta(description="Types and zones: values, or the name of a preset."),
