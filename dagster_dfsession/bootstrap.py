@@ -1,7 +1,7 @@
 """Zero-row bootstrap: does every query of a graph fit the tables before it?"""
 
 import decimal
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
@@ -21,6 +21,16 @@ from dagster_dfsession.session.catalog import TableName
 from dagster_dfsession.session.factory import open_session
 from dagster_dfsession.session.session import Session
 
+_LEAST: tuple[tuple[Callable[[pa.DataType], bool], object], ...] = (
+    (pa.types.is_string, ""),
+    (pa.types.is_large_string, ""),
+    (pa.types.is_binary, b""),
+    (pa.types.is_large_binary, b""),
+    (pa.types.is_list, []),
+    (pa.types.is_large_list, []),
+    (pa.types.is_map, []),
+    (pa.types.is_decimal, decimal.Decimal(0)),
+)
 _PASSABLE = frozenset({"ok", "mismatch"})
 """The columns of such a query are known to those that read it."""
 
@@ -213,14 +223,8 @@ def _seed(schema: pa.Schema) -> dict[str, object]:
 def _least(kind: pa.DataType) -> object:
     if pa.types.is_struct(kind):
         return {child.name: _least(child.type) for child in kind.fields}
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind):
-        return []
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return ""
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return b""
-    if pa.types.is_decimal(kind):
-        return decimal.Decimal(0)
-    if pa.types.is_date32(kind) or pa.types.is_time32(kind):
-        return pa.scalar(0, pa.int32()).cast(kind).as_py()
-    return pa.scalar(0, pa.int64()).cast(kind).as_py()
+    for is_kind, least in _LEAST:
+        if is_kind(kind):
+            return least
+    days = pa.types.is_date32(kind) or pa.types.is_time32(kind)
+    return pa.scalar(0, pa.int32() if days else pa.int64()).cast(kind).as_py()

@@ -69,16 +69,16 @@ class TrimmedMean(Accumulator):
 
     def state(self) -> list[pa.Scalar]:
         """Return the values collected, and the share."""
-        values = self._sorted()
-        collected = pa.ListArray.from_arrays([0, len(values)], values)
-        return [collected[0], pa.scalar(self._share)]
+        values = self._collected()
+        whole = pa.ListArray.from_arrays([0, len(values)], values)
+        return [whole[0], pa.scalar(self._share)]
 
     def evaluate(self) -> pa.Scalar:
         """Return the mean of what is left."""
-        ordered = self._sorted()
-        cut = int(len(ordered) * self._share)
-        return pc.mean(ordered.slice(cut, len(ordered) - 2 * cut))
+        values = self._collected()
+        cut = int(len(values) * self._share)
+        ordered = values.take(pc.sort_indices(values))
+        return pc.mean(ordered.slice(cut, len(values) - 2 * cut))
 
-    def _sorted(self) -> pa.Array:
-        values = pa.chunked_array(self._values, pa.float64()).combine_chunks()
-        return values.take(pc.sort_indices(values))
+    def _collected(self) -> pa.Array:
+        return pa.chunked_array(self._values, pa.float64()).combine_chunks()

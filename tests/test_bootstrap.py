@@ -1,5 +1,7 @@
 """The zero-row bootstrap finds what does not fit, where it is, without data."""
 
+from typing import Any
+
 import msgspec
 import pyarrow as pa
 import pytest
@@ -8,9 +10,11 @@ from dagster_dfsession import DfSessionError, SessionProfile, bootstrap_session
 from dagster_dfsession.bootstrap import BootstrapReport, BootstrapRequest
 from dagster_dfsession.profile.bootstrap import BootstrapProfile
 
-FLIGHTS = pa.schema(
-    [pa.field("carrier", pa.string()), pa.field("dep_delay", pa.float64())]
-)
+COLUMNS: list[pa.Field[Any]] = [
+    pa.field("carrier", pa.string()),
+    pa.field("dep_delay", pa.float64()),
+]
+FLIGHTS = pa.schema(COLUMNS)
 QUERIES = {
     # Not in the order of their dependencies.
     "late": "SELECT carrier FROM mean WHERE mean > 10",
