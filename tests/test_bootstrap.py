@@ -10,7 +10,7 @@ from dagster_dfsession import DfSessionError, SessionProfile, bootstrap_session
 from dagster_dfsession.bootstrap import BootstrapReport, BootstrapRequest
 from dagster_dfsession.profile.bootstrap import BootstrapProfile
 
-COLUMNS: list[pa.Field[Any]] = [
+COLUMNS: "list[pa.Field[Any]]" = [
     pa.field("carrier", pa.string()),
     pa.field("dep_delay", pa.float64()),
 ]
