@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster import InitResourceContext
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
 from dagster_dfsession.config.profile import ProfileConfig, given
 from dagster_dfsession.config.storage import (
@@ -45,6 +45,9 @@ class DataFusionSessionResource(dg.ConfigurableResource[None]):
         >>> result = dg.materialize([one], resources={"dfsession": dfsession})
         {'one': [1]}
     """
+
+    # A misspelt field is an error, and no error shows what the fields hold.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     # A default that is made by a factory is not part of the config schema, so that a
     # launch which overrides one field leaves the others as they were defined.
@@ -84,15 +87,19 @@ class DataFusionSessionResource(dg.ConfigurableResource[None]):
     def _accept_config_classes(cls, options: Any) -> Any:
         return plain_options(options)
 
-    def model_post_init(self, context: Any, /) -> None:
-        """Refuse a profile that cannot be planned, where it is written down.
+    if not TYPE_CHECKING:  # there, the fields are the signature
 
-        Raises:
-            ProfileError: There is no such preset, or a part of the profile is wrong.
-        """
-        super().model_post_init(context)
-        if not isinstance(self.preset, dg.EnvVar):
-            self.plan()
+        def __init__(self, **fields: Any) -> None:
+            """Refuse a profile that cannot be planned, where it is written down.
+
+            Raises:
+                ProfileError: There is no such preset, or a part of the profile is
+                    wrong.
+            """
+            # Not in `model_post_init`: pydantic makes its own error of a ValueError.
+            super().__init__(**fields)
+            if not isinstance(self.preset, dg.EnvVar):
+                self.plan()
 
     def plan(self) -> SessionPlan:
         """Return what a session of this resource will be built from.

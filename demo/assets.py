@@ -5,6 +5,7 @@ in `deps` and reads all of it; a parameter is cut down to the step's partitions.
 """
 
 import datetime as dt
+import warnings
 from typing import Any
 
 import dagster as dg
@@ -14,6 +15,9 @@ from datafusion import functions as f
 
 from dagster_dfsession import DataFusionSessionResource
 from demo.source import MONTH, read, read_flights
+
+# One run for all months, and not one for each, needs an argument that Dagster calls beta.
+warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
 
 KM_A_MILE = 1.609344
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2013-01-01", end_date="2014-01-01")

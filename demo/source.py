@@ -119,7 +119,9 @@ def _options(columns: Mapping[str, pa.DataType]) -> csv.ConvertOptions:
     )
 
 
-def _dates(year: pa.ChunkedArray, month: pa.ChunkedArray, day: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
+def _dates(
+    year: pa.ChunkedArray, month: pa.ChunkedArray, day: pa.ChunkedArray | pa.Array
+) -> pa.ChunkedArray:
     texts = pc.binary_join_element_wise(
         year.cast(TEXT),
         pc.utf8_lpad(month.cast(TEXT), 2, "0"),

@@ -1,6 +1,7 @@
 """Fixtures that many folders of tests share."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -61,15 +62,18 @@ def run(lake: Path) -> Iterator[Callable[..., dg.ExecuteInProcessResult]]:
                     "dagster/asset_partition_range_start": first,
                     "dagster/asset_partition_range_end": last,
                 }
-            return dg.materialize(
-                assets,
-                resources={"dfsession": dfsession, "io_manager": io_manager},
-                instance=options.pop("instance", instance),
-                run_config={
-                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
-                },
-                partition_key=key,
-                **options,
-            )
+            with warnings.catch_warnings():
+                # Dagster asks itself so, whenever one resource is part of another.
+                warnings.filterwarnings("ignore", "InitResourceContext.dagster_run")
+                return dg.materialize(
+                    assets,
+                    resources={"dfsession": dfsession, "io_manager": io_manager},
+                    instance=options.pop("instance", instance),
+                    run_config={
+                        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
+                    },
+                    partition_key=key,
+                    **options,
+                )
 
         yield materialize

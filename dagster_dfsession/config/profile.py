@@ -8,8 +8,15 @@ from typing import Any, Optional
 
 import dagster as dg
 import msgspec
-from pydantic import ConfigDict, Field, create_model
+from pydantic import (
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    create_model,
+    field_validator,
+)
 
+from dagster_dfsession.config.storage import ENV_VARS, resolved
 from dagster_dfsession.profile.base import declared_types
 from dagster_dfsession.profile.codec import NAMED_PARTS
 from dagster_dfsession.profile.fields import (
@@ -28,6 +35,12 @@ class ProfilePart(dg.Config):
     """Base of the generated classes: every field may be left out, none is unknown."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _leave_variables(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        """Check a variable's value where it is known: in the run."""
+        return value if isinstance(value, ENV_VARS) else check(value)
 
 
 def config_class(
@@ -107,25 +120,31 @@ def _bounds(declared: Any) -> dict[str, Any]:
     }
 
 
-def given(part: dg.Config | None) -> dict[str, Any]:
-    """Return the fields that were given, as plain data for `parse_profile`."""
+def given(part: dg.Config | None, *, path: str = "$") -> dict[str, Any]:
+    """Return the fields that were given, as plain data for `parse_profile`.
+
+    Raises:
+        SessionError: A field stands for an environment variable that is not set.
+    """
     if part is None:
         return {}
     return {
-        name: _given(value)
+        name: _given(value, f"{path}.{name}")
         for name in type(part).model_fields
         if (value := getattr(part, name)) is not None
     }
 
 
-def _given(value: Any) -> Any:
+def _given(value: Any, path: str) -> Any:
     if isinstance(value, dg.Config):
-        return given(value)
+        return given(value, path=path)
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, list):
-        return [_given(each) for each in value]
-    return value
+        return [_given(each, f"{path}[{at}]") for at, each in enumerate(value)]
+    if isinstance(value, Mapping):
+        return {key: _given(each, f"{path}[{key!r}]") for key, each in value.items()}
+    return resolved(value, path)
 
 
 ProfileConfig = config_class(SessionProfile, "ProfileConfig")

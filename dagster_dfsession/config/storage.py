@@ -1,4 +1,4 @@
-"""Storage options: a masked field, Dagster's environment variables, dagster-deltalake."""
+"""Secrets on their way in: masked fields, environment variables, dagster-deltalake."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,8 +6,13 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from dagster_dfsession.errors import SessionError
+
 NOT_OPTIONS = frozenset({"provider", "bucket"})
 """Fields of dagster-deltalake's config classes that say what the address says."""
+OPTIONS = "storage_options"
+ENV_VARS = (dg.EnvVar, type(dg.EnvVar.int("ANY")))
+"""The classes of Dagster's environment variables; the one for numbers has no public name."""
 
 
 def SecretOptions(description: str) -> Any:  # noqa: N802  # stands where pydantic's Field would
@@ -39,15 +44,54 @@ def plain_options(options: Any) -> Any:
     }
 
 
+def with_plain_options(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a resource's arguments with plain storage options.
+
+    This has to be done before the constructor of Dagster: an `EnvVar` survives it in a
+    mapping, but in a config class becomes a text, its own name.
+    """
+    return {
+        name: plain_options(value) if name == OPTIONS else value
+        for name, value in fields.items()
+    }
+
+
 def resolved_options(options: Mapping[str, str]) -> dict[str, str]:
     """Return options with every `EnvVar` read.
 
     Dagster reads them itself, but not where a launch overrides another field.
 
     Raises:
-        DagsterInvalidConfigError: A variable is not set.
+        SessionError: A variable is not set.
     """
     return {
-        key: str(value.get_value()) if isinstance(value, dg.EnvVar) else value
-        for key, value in options.items()
+        key: resolved(value, f"{OPTIONS}[{key!r}]") for key, value in options.items()
     }
+
+
+def resolved(value: Any, field: str) -> Any:
+    """Return a value of the config; if it is an `EnvVar`, what that stands for.
+
+    Raises:
+        SessionError: The variable is not set.
+    """
+    if not isinstance(value, ENV_VARS):
+        return value
+    found = value.get_value()
+    if found is None:
+        raise SessionError(
+            f"{field} is to be read from the environment variable "
+            f"{value.env_var_name}, which is not set here"
+        )
+    return found
+
+
+def has_variables(config: Any) -> bool:
+    """Return whether a part of a config is an `EnvVar`, known only where it runs."""
+    if isinstance(config, Mapping):
+        return any(map(has_variables, config.values()))
+    if isinstance(config, dg.Config):
+        return has_variables(dict(config))
+    if isinstance(config, list | tuple):
+        return any(map(has_variables, config))
+    return isinstance(config, ENV_VARS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 from dagster import InitResourceContext
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
 from dagster_dfsession.config.storage import (
     SecretOptions,
@@ -35,6 +35,9 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
     the partition keys; required with partitions) and `partition_by`; an input's
     metadata `version`, `columns` and `predicate`.
     """
+
+    # A misspelt field is an error, and no error shows what the fields hold.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     session: dg.ResourceDependency[DataFusionSessionResource]
     root_uri: str = Field(
@@ -126,3 +129,11 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
         if run.tags != published.tags:
             step.instance.add_run_tags(step.run_id, published.tags)
             run.tags = published.tags
+
+    def __repr__(self) -> str:
+        return (
+            f"DataFusionDeltaIOManager(session={self.session!r}, "
+            f"root_uri={self.root_uri!r})"
+        )
+
+    __str__ = __repr__

@@ -1,5 +1,7 @@
 """From what is wanted to what will be done: decided without touching an engine."""
 
+from typing import Any
+
 import msgspec
 
 from dagster_dfsession.plan.hashing import content_hash
@@ -25,7 +27,7 @@ class PhaseStep(Frozen, frozen=True):
     """What one phase will install, by name."""
 
     phase: Phase
-    items: tuple[str, ...] = ()
+    items: tuple[str, ...]
 
 
 class Statements(Frozen, frozen=True):
@@ -76,16 +78,23 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
         return profile_hash(self.profile)
 
     @property
-    def fingerprint(self) -> str:
-        """What will be done here: plans with one fingerprint build equal sessions."""
-        parts = {
-            name: getattr(self, name)
+    def decided(self) -> dict[str, Any]:
+        """All that was decided, as plain data; what was asked for is not in it."""
+        return {
+            name: msgspec.to_builtins(getattr(self, name))
             for name in self.__struct_fields__
             if name != "profile"
         }
-        return content_hash(
-            "plan", PLAN_FINGERPRINT_VERSION, msgspec.to_builtins(parts)
-        )
+
+    @property
+    def fingerprint(self) -> str:
+        """What will be done here: plans with one fingerprint build equal sessions.
+
+        A session says by what profile it was asked for, so that counts too, even
+        where two profiles come to the same settings.
+        """
+        parts = self.decided | {"profile_hash": self.profile_hash}
+        return content_hash("plan", PLAN_FINGERPRINT_VERSION, parts)
 
 
 def profile_hash(profile: SessionProfile) -> str:

@@ -1,6 +1,7 @@
 """A plan as text, for people and for goldens."""
 
-from dagster_dfsession.plan.build import SessionPlan
+from dagster_dfsession.plan.build import PhaseStep, SessionPlan
+from dagster_dfsession.plan.phases import Phase
 from dagster_dfsession.profile.fields import hashed_payload
 
 
@@ -13,16 +14,20 @@ def explain_plan(plan: SessionPlan) -> str:
         >>> print(explain_plan(plan_session(DEV)).splitlines()[0])
         session dev
     """
+    names = plan.catalog
     width = max(len(setting.key) for setting in plan.settings)
     return "\n".join(
         [
             f"session {plan.name}",
             f"  profile_hash  {plan.profile_hash}",
             f"  fingerprint   {plan.fingerprint}",
-            f"  tables        {plan.catalog.default_catalog}.{plan.catalog.default_schema}",
+            f"  tables        {names.default_catalog}.{names.default_schema}",
             f"  memory        {_choice(hashed_payload(plan.memory_pool))}",
             f"  spill         {_choice(hashed_payload(plan.spill))}",
             f"  policy        {_choice(hashed_payload(plan.statements.policy))}",
+            f"  delta         {_choice(hashed_payload(plan.delta))}",
+            f"  bootstrap     {_choice(hashed_payload(plan.bootstrap))}",
+            f"  reporting     {_choice(hashed_payload(plan.reporting))}",
             "settings",
             *(
                 f"  {setting.key:{width}}  {setting.value:10}  {setting.source}"
@@ -30,7 +35,7 @@ def explain_plan(plan: SessionPlan) -> str:
             ),
             "phases",
             *(
-                f"  {number} {step.phase.value:20} {_items(step.items)}".rstrip()
+                f"  {number} {step.phase.value:20} {_items(step)}".rstrip()
                 for number, step in enumerate(plan.steps, start=1)
             ),
         ]
@@ -43,5 +48,7 @@ def _choice(parts: dict[str, object]) -> str:
     return details if kind is None else f"{kind} {details}".rstrip()
 
 
-def _items(items: tuple[str, ...]) -> str:
-    return ", ".join(items) if len(items) <= 5 else f"{len(items)} settings"
+def _items(step: PhaseStep) -> str:
+    if step.phase in {Phase.CONTEXT, Phase.SCHEMA_GUARDS}:
+        return f"{len(step.items)} settings"
+    return ", ".join(step.items)

@@ -1,4 +1,4 @@
-"""The one way from a profile to DataFusion settings: what is applied is what is hashed."""
+"""The one way from a profile to settings: what is applied is what is hashed."""
 
 import operator
 from collections.abc import Callable

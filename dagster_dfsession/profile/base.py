@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import force_setattr
 
 from dagster_dfsession.errors import ProfileError
 
@@ -39,8 +40,9 @@ ImportPath: TypeAlias = Annotated[
 class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A value: never changed once built, compared by content.
 
-    Building one in Python runs the checks that reading one from a file runs;
-    left alone, msgspec checks `Meta` bounds only when it decodes.
+    Building one in Python runs the checks that reading one from a file runs, and
+    makes of an argument what reading would: a list becomes the tuple it is declared
+    to be. Left alone, msgspec does both only when it decodes.
 
     Raises:
         ProfileError: A field breaks its declared type or bound.
@@ -49,11 +51,12 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         for name, declared in declared_types(type(self)).items():
             try:
-                msgspec.convert(getattr(self, name), declared)
+                value = msgspec.convert(getattr(self, name), declared)
             except msgspec.ValidationError as error:
                 raise ProfileError.at(
                     f"{type(self).__name__}.{name}", str(error)
                 ) from None
+            force_setattr(self, name, value)
 
 
 NOT_HASHED = {"hash": False}

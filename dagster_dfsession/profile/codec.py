@@ -1,6 +1,6 @@
 """The one door for profiles that come from outside: config, files, records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -42,8 +42,11 @@ def parse_profile(
         ('dev', 4096)
         >>> parse_profile({"execution": {"batchsize": 1}}, base="dev")
         Traceback (most recent call last):
-        dagster_dfsession.errors.ProfileError: $.execution: Object contains unknown field `batchsize`. Did you mean 'batch_size'? It has: ...
+        dagster_dfsession.errors.ProfileError: $.execution: Object contains unknown
+        field `batchsize`. Did you mean 'batch_size'? It has: ...
     """
+    if not isinstance(data, Mapping):
+        raise ProfileError.at("$", f"Expected `object`, got {type(data).__name__}")
     if isinstance(base, str):
         base = preset(base)
     laid = _with_named_parts(data)
@@ -90,9 +93,19 @@ def _with_named_parts(data: Mapping[str, Any]) -> dict[str, Any]:
         else:
             if isinstance(holder.get(name), Mapping) and "preset" in holder[name]:
                 changes = dict(holder[name])
-                start = resolved(f"{name} preset", changes.pop("preset"), presets)
+                start = _part(path, changes.pop("preset"), presets)
                 holder[name] = msgspec.to_builtins(start) | changes
     return named
+
+
+def _part(path: str, name: object, presets: Mapping[str, Any]) -> Any:
+    where = f"$.{path}.preset"
+    if not isinstance(name, str):
+        raise ProfileError.at(where, f"Expected `str`, got {type(name).__name__}")
+    try:
+        return resolved("preset", name, presets)
+    except ProfileError as error:
+        raise ProfileError.at(where, str(error)) from None
 
 
 def _laid_over(base: Any, data: Any) -> Any:
@@ -104,15 +117,25 @@ def _laid_over(base: Any, data: Any) -> Any:
 
 
 def _profile_error(text: str) -> ProfileError:
-    reason, _, path = text.partition(" - at `")
-    path = path.rstrip("`") or "$"
+    # msgspec ends with " - at `$.a.b`", or with " - at `key` in `$.a.b`".
+    reason, _, place = text.partition(" - at `")
+    path = place.rstrip("`").rpartition("`")[2] or "$"
     unknown = reason.partition("unknown field `")[2].rstrip("`")
     if unknown:
         structs = structs_at(SessionProfile, path)
-        known = [name for struct in structs for name in struct.__struct_fields__]
-        reason += f".{did_you_mean(unknown, known)} It has: {listing(known)}."
+        known = {name for struct in structs for name in struct.__struct_fields__}
+        reason += f".{did_you_mean(unknown, known)} It has: {_fields_of(structs)}."
     elif path.endswith(".kind"):
         structs = structs_at(SessionProfile, path.removesuffix(".kind"))
         kinds = [str(struct.__struct_config__.tag) for struct in structs]
         reason += f"; known: {listing(kinds)}."
     return ProfileError.at(path, reason)
+
+
+def _fields_of(structs: Sequence[type[msgspec.Struct]]) -> str:
+    if len(structs) == 1:
+        return listing(structs[0].__struct_fields__)
+    return "; ".join(
+        f"as {struct.__struct_config__.tag!r} {listing(struct.__struct_fields__)}"
+        for struct in structs
+    )

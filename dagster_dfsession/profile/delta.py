@@ -13,8 +13,14 @@ class DeltaProfile(Frozen, frozen=True):
     compression: Annotated[
         str,
         Meta(
-            pattern=r"^(snappy|uncompressed|lz4_raw|zstd\(([1-9]|1[0-9]|2[0-2])\)|gzip\([0-9]\)|brotli\(([0-9]|1[01])\))$",
-            description="Parquet codec: snappy, lz4_raw, uncompressed, zstd(1..22), gzip(0..9), brotli(0..11).",
+            pattern=(
+                r"^(snappy|uncompressed|lz4_raw|zstd\(([1-9]|1[0-9]|2[0-2])\)"
+                r"|gzip\([0-9]\)|brotli\(([0-9]|1[01])\))$"
+            ),
+            description=(
+                "Parquet codec: snappy, lz4_raw, uncompressed, zstd(1..22), "
+                "gzip(0..9), brotli(0..11)."
+            ),
         ),
     ] = "zstd(3)"
     target_file_size: Annotated[

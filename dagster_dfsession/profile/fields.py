@@ -93,11 +93,18 @@ def structs_at(struct: type[msgspec.Struct], path: str) -> list[type[msgspec.Str
         >>> from dagster_dfsession.profile.runtime import RuntimeProfile
         >>> [found.__name__ for found in structs_at(RuntimeProfile, "$.spill")]
         ['SpillToDisk', 'NoSpill']
+        >>> from dagster_dfsession.profile.sql import SqlProfile
+        >>> [found.__name__ for found in structs_at(SqlProfile, "$.prepared[0]")]
+        ['Prepared']
     """
     found = [struct]
-    for name in path.removeprefix("$").strip(".").split("."):
+    for step in path.removeprefix("$").strip(".").split("."):
+        name, item, _ = step.partition("[")
         if name:
-            declared = [declared_types(at).get(name.partition("[")[0]) for at in found]
+            declared = [declared_types(at).get(name) for at in found]
+            if item:
+                members = [typing.get_args(bare(each)) for each in declared]
+                declared = [each[0] for each in members if each]
             found = [c for d in declared for c in choices_of(d) if _is_struct(c)]
     return found
 

@@ -51,7 +51,8 @@ class HardeningProfile(Frozen, frozen=True):
 
 def _is_zone(name: str) -> bool:
     """Check what the engine takes on trust until a query uses it."""
-    if re.fullmatch(r"[+-]\d{2}:\d{2}", name):
+    # UTC is the default, also on a machine without a database of time zones.
+    if name == "UTC" or re.fullmatch(r"[+-](0\d|1\d|2[0-3]):[0-5]\d", name):
         return True
     try:
         zoneinfo.ZoneInfo(name)

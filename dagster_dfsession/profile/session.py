@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 from msgspec.structs import force_setattr
 
@@ -80,7 +81,7 @@ class SessionProfile(Frozen, frozen=True):
     settings: Annotated[
         dict[str, str],
         Meta(description="DataFusion settings by key, for what has no field."),
-    ] = {}
+    ] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         force_setattr(
@@ -91,5 +92,4 @@ class SessionProfile(Frozen, frozen=True):
             "hardening",
             resolved("hardening preset", self.hardening, HARDENING_PRESETS),
         )
-        force_setattr(self, "settings", dict(self.settings))
         super().__post_init__()
