@@ -146,8 +146,10 @@ class _Windows:
         self._spans = sorted((start, end, name) for name, (start, end) in spans.items())
 
     def codes(self, values: Any) -> Any:
-        whole = values.cast(self._unit).cast(pa.int64())
-        return pc.divide(pc.subtract(whole, self._start), self._step)
+        since = pc.subtract(values.cast(self._unit).cast(pa.int64()), self._start)
+        # Arrow divides towards zero: what lies before would fall into the first step.
+        steps = pc.divide(since, self._step)
+        return pc.if_else(pc.greater_equal(since, 0), steps, None)
 
     def name(self, code: Any) -> str | None:
         if code is None:

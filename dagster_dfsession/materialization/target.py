@@ -1,13 +1,10 @@
 """Where an asset's rows go, and which rows of its table are its own."""
 
-from collections.abc import Iterator
-
 import msgspec
 
 from dagster_dfsession.delta.location import Location
 from dagster_dfsession.delta.modes import SchemaMode, WriteMode
-from dagster_dfsession.delta.partitions import MultiKeys, PartitionRequest, StaticKeys
-from dagster_dfsession.delta.windows import TimeWindows
+from dagster_dfsession.delta.partitions import PartitionRequest
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,18 +31,3 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         """The asset and its partitions, for messages."""
         keys = f" [{', '.join(self.partition_keys)}]" if self.partition_keys else ""
         return f"{'/'.join(self.key)}{keys}"
-
-    def each_partition(self) -> Iterator[tuple[str, PartitionRequest]]:
-        """Return each partition key with the request for it alone."""
-        request = self.partitions
-        if isinstance(request, StaticKeys):
-            alone: list[PartitionRequest] = [
-                StaticKeys(request.column, (key,)) for key in request.keys
-            ]
-        elif isinstance(request, TimeWindows):
-            alone = [TimeWindows(request.column, (each,)) for each in request.windows]
-        elif isinstance(request, MultiKeys):
-            alone = [MultiKeys((each,)) for each in request.keys]
-        else:
-            alone = []
-        return zip(self.partition_keys, alone, strict=True)
