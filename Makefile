@@ -12,7 +12,7 @@ DAGSTER_DIR := $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test ui lint format constraints clean
+.PHONY: help demo test ui docs lint format constraints clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -26,6 +26,9 @@ test: $(READY)  ## every test, doctest and README example, with coverage
 
 ui: $(READY) $(DAGSTER_DIR)/dagster.yaml  ## Dagster's page on the demo, at PORT
 	DAGSTER_HOME=$(DAGSTER_DIR) $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
+
+docs: $(READY)  ## write docs/reference.md and the generated table of README.md
+	$(BIN)/python docs/generate.py
 
 lint: $(READY)  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -53,6 +56,6 @@ $(READY): pyproject.toml .ci/constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt --editable '.[dev]'
 	@touch $@
 
-$(DAGSTER_DIR)/dagster.yaml:
+$(DAGSTER_DIR)/dagster.yaml: demo/dagster.yaml
 	@mkdir -p $(@D)
-	@printf 'telemetry:\n  enabled: false\nnux:\n  enabled: false\n' > $@
+	@cp $< $@

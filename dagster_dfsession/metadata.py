@@ -4,10 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
-from dagster_dfsession.delta.partitions import partition_columns, partition_predicate
-from dagster_dfsession.delta.predicate import to_expression
+from dagster_dfsession.display import (
+    arrow_table_schema,
+    bounded,
+    fewer_columns,
+    fewer_rows,
+    plan_text,
+    size_of,
+    table_of,
+)
 from dagster_dfsession.materialization.materialize import Materialization
 from dagster_dfsession.materialization.records import Change, InputRecord
 from dagster_dfsession.plan.classification import changes_results, hashed_settings
@@ -48,6 +54,12 @@ TAG_DIGITS = 16
 BUDGET_BYTES = 16 * 1024
 NO_CHANGES = "none"
 FIRST = "first materialization"
+ROWS_SHOWN = 20
+"""Rows of a table on Dagster's page, which shows all it is given at once."""
+ROWS_IF_TIGHT = 8
+CHANGES_SHOWN = 12
+SHORT_PLAN = 600
+"""Characters of the plan where everything together is over the budget."""
 
 Metadata = dict[str, Any]
 
@@ -69,54 +81,30 @@ def materialization_metadata(
         **_measures(made),
         ENGINE: str(made.session.versions),
         CHANGES: dg.MetadataValue.md(changes),
-        INPUTS: _inputs_table(made.inputs),
+        INPUTS: _inputs_table(made.inputs, made.files_read),
         SETTINGS: _settings_table(made.session),
         UDFS: _udfs_table(made.session),
         RECORD: record,
     }
     if made.variable:
-        entries[VARIABLE] = ", ".join(made.variable)
+        entries[VARIABLE] = bounded(", ".join(made.variable), 300)
+    shorter = {}
     if made.identity is not None and plan_chars:
-        entries[PLAN] = _plan(made.identity.text, plan_chars)
-    return within_budget(entries)
+        entries[PLAN] = plan_text(made.identity.text, plan_chars)
+        shorter[PLAN] = plan_text(made.identity.text, min(plan_chars, SHORT_PLAN))
+    return within_budget(entries, shorter)
 
 
 def partition_metadata(made: Materialization) -> dict[str, Metadata]:
     """Return, for a run over several partitions, what is known of each one alone.
 
-    Empty where the table's files are not divided by the partition columns: then
-    nobody has counted.
+    Rows are known unless they were appended to files that hold several partitions;
+    bytes, where the files are divided by the partition columns.
     """
-    request, written = made.target.partitions, made.written
-    if request is None or len(made.target.partition_keys) < 2 or not written.partitions:
+    if len(made.by_key) < 2:  # noqa: PLR2004  # what is said of the asset is its own
         return {}
-    rows = [dict(part.values) for part in written.partitions]
-    columns = partition_columns(request)
-    if any(column not in rows[0] for column in columns):
-        return {}
-    types = {column: made.arrow_schema.field(column).type for column in columns}
-    values = pa.table(
-        {
-            column: pa.array([row[column] for row in rows], pa.string()).cast(
-                types[column]
-            )
-            for column in columns
-        }
-        | {"at": pa.array(range(len(rows)))}
-    )
     return {
-        key: {
-            ROW_COUNT: sum(written.partitions[at].rows or 0 for at in found),
-            SIZE_BYTES: sum(written.partitions[at].bytes for at in found),
-        }
-        for key, each in made.target.each_partition()
-        for found in [
-            values.filter(
-                to_expression(partition_predicate(each, values.schema), values.schema)
-            )
-            .column("at")
-            .to_pylist()
-        ]
+        key: _counted(found.rows, found.bytes) for key, found in made.by_key.items()
     }
 
 
@@ -138,62 +126,78 @@ def changes_text(changes: Sequence[Change]) -> str:
     if not changes:
         return NO_CHANGES
     lines = [
-        f"{sign} {_bounded(f'{change.what} = {value}', 88)}"
-        for change in changes[:12]
+        f"{sign} {bounded(f'{change.what} = {value}', 88)}"
+        for change in changes[:CHANGES_SHOWN]
         for sign, value in (("-", change.before), ("+", change.after))
         if value is not None
     ]
-    more = [f"# and {len(changes) - 12} more"] if len(changes) > 12 else []
+    hidden = len(changes) - CHANGES_SHOWN
+    more = [f"# and {hidden} more"] if hidden > 0 else []
     return "\n".join(["```diff", *lines, *more, "```"])
 
 
-def within_budget(entries: Metadata, budget: int = BUDGET_BYTES) -> Metadata:
-    """Cut down what is long until all entries together fit; the record has it whole."""
-    cut = dict(entries)
-    for key, keep in ((SETTINGS, 8), (PLAN, 600), (UDFS, 8), (INPUTS, 8)):
-        if size_of(cut) > budget and key in cut:
-            cut[key] = _shorter(cut[key], keep)
-    if COLUMN_SCHEMA in cut and (over := size_of(cut) - budget) > 0:
-        columns = cut[COLUMN_SCHEMA].columns
-        each = size_of({COLUMN_SCHEMA: cut[COLUMN_SCHEMA]}) / len(columns)
-        cut[COLUMN_SCHEMA] = dg.TableSchema(columns[: -int(over / each + 2)])
+def within_budget(
+    entries: Metadata, shorter: Mapping[str, Any], budget: int = BUDGET_BYTES
+) -> Metadata:
+    """Cut down what is long until all entries together fit, saying what was cut.
+
+    The record has it whole; the columns, the table itself.
+
+    Args:
+        entries: Tables in it show `ROWS_SHOWN` rows, or less if need be.
+        shorter: What to put in the place of an entry if need be.
+        budget: In bytes, as `size_of` counts them.
+    """
+    cut = {
+        key: fewer_rows(value, ROWS_SHOWN)
+        if isinstance(value, dg.TableMetadataValue)
+        else value
+        for key, value in entries.items()
+    }
+    tight = {
+        key: fewer_rows(entries[key], ROWS_IF_TIGHT)
+        for key in (SETTINGS, UDFS, INPUTS)
+        if key in entries
+    }
+    for key, value in {**shorter, **tight}.items():
+        if size_of(cut) > budget:
+            cut[key] = value
+    if COLUMN_SCHEMA in cut and size_of(cut) > budget:
+        rest = {key: value for key, value in cut.items() if key != COLUMN_SCHEMA}
+        room = budget - size_of(rest)
+        cut[COLUMN_SCHEMA] = fewer_columns(entries[COLUMN_SCHEMA], room)
     return cut
-
-
-def size_of(entries: Mapping[str, Any]) -> int:
-    """Return the bytes that entries take in Dagster's event log."""
-    event = dg.AssetMaterialization(asset_key="size", metadata=entries)
-    return len(dg.serialize_value(event))
-
-
-def arrow_table_schema(schema: pa.Schema) -> dg.TableSchema:
-    """Return an Arrow schema as Dagster shows it."""
-    return dg.TableSchema(
-        [
-            dg.TableColumn(
-                name=field.name,
-                type=str(field.type),
-                constraints=dg.TableColumnConstraints(nullable=field.nullable),
-            )
-            for field in schema
-        ]
-    )
 
 
 def _table(made: Materialization) -> Metadata:
     target, written = made.target, made.written
-    whole = target.partitions is None
-    rows = written.table_rows if whole else written.rows
-    counted = {} if rows is None else {ROW_COUNT: rows}
+    if target.partitions is None:
+        counted = _counted(written.table_rows, written.table_bytes)
+    else:
+        counted = _counted(
+            _sum(each.rows for each in made.by_key.values()),
+            _sum(each.bytes for each in made.by_key.values()),
+        )
     return {
         **counted,
-        SIZE_BYTES: written.table_bytes if whole else written.bytes,
-        COLUMN_SCHEMA: arrow_table_schema(made.arrow_schema),
+        COLUMN_SCHEMA: arrow_table_schema(written.table_schema),
         TABLE_NAME: ".".join(target.key),
         DAGSTER_URI: target.location.uri,
         URI: target.location.uri,
         TABLE_VERSION: written.version,
     }
+
+
+def _counted(rows: int | None, size: int | None) -> Metadata:
+    known = {ROW_COUNT: rows, SIZE_BYTES: size}
+    return {key: value for key, value in known.items() if value is not None}
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """Return the sum; None if one is not known, or if there is none."""
+    found = list(counts)
+    known = [count for count in found if count is not None]
+    return sum(known) if found and len(known) == len(found) else None
 
 
 def _hashes(made: Materialization) -> Metadata:
@@ -214,38 +218,33 @@ def _measures(made: Materialization) -> Metadata:
     if made.metrics is None:
         return elapsed
     total = sum(each.files for each in made.inputs)
+    read = sum(made.files_read.values()) or made.metrics.files_read
     return elapsed | {
         ROWS_READ: made.metrics.rows_read,
         BYTES_SCANNED: made.metrics.bytes_scanned,
         FILES_READ: made.metrics.files_read,
-        # A file that two scans opened counts twice as read, and is not pruned.
-        FILES_PRUNED: max(total - made.metrics.files_read, 0),
+        # A file that two scans opened counts twice as read, but was not pruned.
+        FILES_PRUNED: max(total - read, 0),
         SPILLED_BYTES: made.metrics.spilled_bytes,
         PEAK_MEMORY_BYTES: made.metrics.peak_memory_bytes,
     }
 
 
-def _inputs_table(inputs: Sequence[InputRecord]) -> dg.TableMetadataValue:
+def _inputs_table(
+    inputs: Sequence[InputRecord], files_read: Mapping[str, int]
+) -> dg.TableMetadataValue:
     rows = (
         {
-            "table": each.table,
+            "table": bounded(each.table, 60),
             "version": each.version,
-            "files": each.files,
-            "partitions": _bounded(", ".join(each.partitions), 60),
-            "uri": _bounded(each.uri, 120),
+            "files read / total": f"{files_read.get(each.table, '-')} / {each.files}",
+            "partitions": bounded(", ".join(each.partitions), 60),
+            "uri": bounded(each.uri, 120),
         }
         for each in inputs
     )
-    return _rows(
-        rows,
-        {
-            "table": "string",
-            "version": "int",
-            "files": "int",
-            "partitions": "string",
-            "uri": "string",
-        },
-    )
+    columns = ("table", "version", "files read / total", "partitions", "uri")
+    return table_of(rows, columns)
 
 
 def _settings_table(session: SessionRuntime) -> dg.TableMetadataValue:
@@ -253,71 +252,29 @@ def _settings_table(session: SessionRuntime) -> dg.TableMetadataValue:
     rows = (
         {
             "key": key.removeprefix("datafusion."),
-            "value": _bounded(value, 60),
-            "default": _bounded(defaults.get(key, ""), 60),
+            "value": bounded(value, 60),
+            "default": bounded(defaults.get(key, ""), 60),
             "changes results": changes_results(key),
         }
         for key, value in hashed_settings(session.settings).items()
         if value != defaults.get(key)
     )
-    return _rows(
-        rows,
-        {
-            "key": "string",
-            "value": "string",
-            "default": "string",
-            "changes results": "bool",
-        },
-    )
+    return table_of(rows, ("key", "value", "default", "changes results"))
 
 
 def _udfs_table(session: SessionRuntime) -> dg.TableMetadataValue:
     rows = (
         {
-            "name": entry.name,
+            "name": bounded(entry.name, 60),
             "kind": entry.kind,
-            "signature": _bounded(
+            "signature": bounded(
                 f"({', '.join(entry.signature)}) -> {entry.returns}", 80
             ),
             "volatility": entry.volatility,
             "digest": (entry.digest or "none")[:12],
-            "origin": _bounded(entry.origin, 60),
+            "origin": bounded(entry.origin, 60),
         }
         for entry in session.functions.entries
     )
-    return _rows(
-        rows,
-        {
-            "name": "string",
-            "kind": "string",
-            "signature": "string",
-            "volatility": "string",
-            "digest": "string",
-            "origin": "string",
-        },
-    )
-
-
-def _rows(
-    rows: Iterable[dict[str, Any]], columns: Mapping[str, str]
-) -> dg.TableMetadataValue:
-    schema = dg.TableSchema(
-        [dg.TableColumn(name, kind) for name, kind in columns.items()]
-    )
-    records = [dg.TableRecord(row) for row in list(rows)[:20]]
-    return dg.MetadataValue.table(records, schema=schema)
-
-
-def _plan(text: str, chars: int) -> dg.MarkdownMetadataValue:
-    lines = "\n".join(_bounded(line, 110) for line in text.splitlines())
-    return dg.MetadataValue.md(f"```text\n{_bounded(lines, chars)}\n```")
-
-
-def _shorter(value: Any, keep: int) -> Any:
-    if isinstance(value, dg.TableMetadataValue):
-        return dg.MetadataValue.table(value.records[:keep], schema=value.schema)
-    return dg.MetadataValue.md(f"{_bounded(value.md_str or '', keep)}\n```")
-
-
-def _bounded(text: str, chars: int) -> str:
-    return text if len(text) <= chars else f"{text[: chars - 1]}…"
+    columns = ("name", "kind", "signature", "volatility", "digest", "origin")
+    return table_of(rows, columns)

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster import InitResourceContext
-from pydantic import ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr
 
 from dagster_dfsession.config.profile import ProfileConfig, given
 from dagster_dfsession.config.storage import (
     SecretOptions,
-    plain_options,
+    has_variables,
+    resolved,
     resolved_options,
+    with_plain_options,
 )
 from dagster_dfsession.errors import SessionError
 from dagster_dfsession.plan.build import SessionPlan, plan_session
 from dagster_dfsession.profile.codec import parse_profile
-from dagster_dfsession.steps.current import current_scope
+from dagster_dfsession.steps.current import asset_keys, current_scope, current_step
 
 if TYPE_CHECKING:
     from datafusion import DataFrame
@@ -80,12 +82,7 @@ class DataFusionSessionResource(dg.ConfigurableResource[None]):
     )
 
     _run: Any = PrivateAttr(default=None)
-    _run_id: str = PrivateAttr(default="")
-
-    @field_validator("storage_options", mode="before")
-    @classmethod
-    def _accept_config_classes(cls, options: Any) -> Any:
-        return plain_options(options)
+    _lake: Any = PrivateAttr(default=None)
 
     if not TYPE_CHECKING:  # there, the fields are the signature
 
@@ -97,8 +94,8 @@ class DataFusionSessionResource(dg.ConfigurableResource[None]):
                     wrong.
             """
             # Not in `model_post_init`: pydantic makes its own error of a ValueError.
-            super().__init__(**fields)
-            if not isinstance(self.preset, dg.EnvVar):
+            super().__init__(**with_plain_options(fields))
+            if not has_variables([self.preset, self.udfs, self.profile]):
                 self.plan()
 
     def plan(self) -> SessionPlan:
@@ -106,12 +103,15 @@ class DataFusionSessionResource(dg.ConfigurableResource[None]):
 
         Raises:
             ProfileError: There is no such preset, or a part of the profile is wrong.
+            SessionError: An environment variable is not set.
         """
         changes = given(self.profile)
         if self.udfs:
+            udfs = [resolved(module, "udfs") for module in self.udfs]
             functions = changes.setdefault("functions", {})
-            functions["modules"] = [*functions.get("modules", []), *self.udfs]
-        return plan_session(parse_profile(changes, base=self.preset))
+            functions["modules"] = [*functions.get("modules", []), *udfs]
+        preset: str = resolved(self.preset, "preset")
+        return plan_session(parse_profile(changes, base=preset))
 
     @contextlib.contextmanager
     def yield_for_execution(
@@ -124,14 +124,17 @@ class DataFusionSessionResource(dg.ConfigurableResource[None]):
         from dagster_dfsession.pool.run import RunSession  # noqa: PLC0415
 
         plan, options = self.plan(), resolved_options(self.storage_options)
+        root_uri: str | None = resolved(self.root_uri, "root_uri")
+        lake = None if root_uri is None else Lake(root_uri, options)
         run_id = context.run.run_id if context.run else f"adhoc{uuid.uuid4().hex}"
-        key = (run_id, plan.fingerprint, frozenset(options.items()))
-        with PROCESS_SESSIONS.cache.holding(
-            key, lambda: RunSession(plan, run_id)
+        cache = PROCESS_SESSIONS.cache
+        with cache.holding(
+            (run_id, plan.fingerprint),
+            lambda: RunSession(plan, run_id, tables=cache.tables(run_id, plan)),
         ) as run:
-            if self.root_uri is not None:
-                run.tables.add_lake(Lake(self.root_uri, options))
-            self._run, self._run_id = run, run_id
+            if lake is not None:
+                run.tables.add_lake(lake)
+            self._run, self._lake = run, lake
             try:
                 yield self
             finally:
@@ -156,7 +159,10 @@ class DataFusionSessionResource(dg.ConfigurableResource[None]):
     @property
     def lease(self) -> "Lease":
         """The session as lent to the step that is running."""
-        return self.run.lease(current_scope(self._run_id))
+        run, step = self.run, current_step()
+        if step is not None:
+            run.tables.announce(lambda: asset_keys(step))
+        return run.lease(current_scope(run.run_id))
 
     def session(self) -> "Session":
         """Return the session itself, shared by all steps of the run in this process."""
@@ -208,7 +214,9 @@ class DataFusionSessionResource(dg.ConfigurableResource[None]):
         """
         from dagster_dfsession.steps.publish import publish_running_asset  # noqa: PLC0415
 
-        return publish_running_asset(value, run=self.run, lease=self.lease)
+        return publish_running_asset(
+            value, run=self.run, lease=self.lease, lake=self._lake
+        )
 
     def __repr__(self) -> str:
         return f"DataFusionSessionResource(preset={self.preset!r}, udfs={self.udfs!r})"

@@ -6,7 +6,6 @@ in `deps` and reads all of it; a parameter is cut down to the step's partitions.
 
 import datetime as dt
 import warnings
-from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -14,51 +13,41 @@ from datafusion import DataFrame, col, lit
 from datafusion import functions as f
 
 from dagster_dfsession import DataFusionSessionResource
-from demo.source import MONTH, read, read_flights
+from demo.source import read, read_flights
 
-# One run for all months, and not one for each, needs an argument that Dagster calls beta.
+# `AT_ONCE` needs an argument that Dagster calls beta.
 warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
 
 KM_A_MILE = 1.609344
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2013-01-01", end_date="2014-01-01")
 
-SOURCE: dict[str, Any] = {
-    "group_name": "source",
-    "kinds": {"arrow", "deltalake"},
-    "owners": ["team:flights"],
-}
-JOINED: dict[str, Any] = {
-    "group_name": "joined",
-    "kinds": {"datafusion", "deltalake"},
-    "owners": ["team:flights"],
-}
-REPORTS: dict[str, Any] = JOINED | {"group_name": "reports"}
-BY_MONTH: dict[str, Any] = {
-    "partitions_def": MONTHS,
-    "backfill_policy": dg.BackfillPolicy.single_run(),
-    "metadata": {"partition_expr": MONTH},
-}
+ARROW = {"arrow", "deltalake"}
+ENGINE = {"datafusion", "deltalake"}
+OWNERS = ["team:flights"]
+# A run over several months is one write, and not one for each.
+AT_ONCE = dg.BackfillPolicy.single_run()
+BY_MONTH = {"partition_expr": "month"}
 
 
-@dg.asset(**SOURCE)
+@dg.asset(group_name="source", kinds=ARROW, owners=OWNERS)
 def airlines() -> pa.Table:
     """Airlines: one row a carrier code."""
     return read("airlines")
 
 
-@dg.asset(**SOURCE)
+@dg.asset(group_name="source", kinds=ARROW, owners=OWNERS)
 def airports() -> pa.Table:
     """Airports: one row a FAA code; `lat`, `lon` in degrees, `alt` in feet."""
     return read("airports")
 
 
-@dg.asset(**SOURCE)
+@dg.asset(group_name="source", kinds=ARROW, owners=OWNERS)
 def planes() -> pa.Table:
     """Planes: one row a tail number; `year` built, `speed` in miles an hour."""
     return read("planes")
 
 
-@dg.asset(**SOURCE)
+@dg.asset(group_name="source", kinds=ARROW, owners=OWNERS)
 def weather() -> pa.Table:
     """Weather: one row an hour and airport.
 
@@ -69,7 +58,14 @@ def weather() -> pa.Table:
     return read("weather")
 
 
-@dg.asset(**SOURCE, **BY_MONTH)
+@dg.asset(
+    group_name="source",
+    kinds=ARROW,
+    owners=OWNERS,
+    partitions_def=MONTHS,
+    backfill_policy=AT_ONCE,
+    metadata=BY_MONTH,
+)
 def flights(context: dg.AssetExecutionContext) -> pa.Table:
     """Departures from New York City in 2013: one row a scheduled flight.
 
@@ -79,7 +75,7 @@ def flights(context: dg.AssetExecutionContext) -> pa.Table:
     return read_flights([dt.date.fromisoformat(key) for key in context.partition_keys])
 
 
-@dg.asset(**JOINED, deps=[flights, airports])
+@dg.asset(group_name="joined", kinds=ENGINE, owners=OWNERS, deps=[flights, airports])
 def routes(dfsession: DataFusionSessionResource) -> DataFrame:
     """Routes: one row a pair of airports.
 
@@ -104,7 +100,7 @@ def routes(dfsession: DataFusionSessionResource) -> DataFrame:
     )
 
 
-@dg.asset(**JOINED, deps=[flights, airlines])
+@dg.asset(group_name="joined", kinds=ENGINE, owners=OWNERS, deps=[flights, airlines])
 def punctuality(dfsession: DataFusionSessionResource) -> DataFrame:
     """Punctuality: one row a carrier; delays on arrival in minutes.
 
@@ -128,7 +124,7 @@ def punctuality(dfsession: DataFusionSessionResource) -> DataFrame:
     )
 
 
-@dg.asset(**JOINED)
+@dg.asset(group_name="joined", kinds=ENGINE, owners=OWNERS)
 def fleet(flights: DataFrame, planes: DataFrame) -> DataFrame:
     """Planes in use: one row a carrier and tail number; `flown_km` in the year."""
     flown = flights.filter(col("air_time").is_not_null()).aggregate(
@@ -150,7 +146,14 @@ def fleet(flights: DataFrame, planes: DataFrame) -> DataFrame:
     )
 
 
-@dg.asset(**JOINED, **BY_MONTH)
+@dg.asset(
+    group_name="joined",
+    kinds=ENGINE,
+    owners=OWNERS,
+    partitions_def=MONTHS,
+    backfill_policy=AT_ONCE,
+    metadata=BY_MONTH,
+)
 def flight_weather(flights: DataFrame, weather: DataFrame) -> DataFrame:
     """Flights with the weather at departure: one row a flight.
 
@@ -171,7 +174,7 @@ def flight_weather(flights: DataFrame, weather: DataFrame) -> DataFrame:
         right_on=["station", "measured"],
         how="left",
     ).select(
-        col(MONTH),
+        col("month"),
         col("flight_date"),
         col("time_hour"),
         col("carrier"),
@@ -186,7 +189,7 @@ def flight_weather(flights: DataFrame, weather: DataFrame) -> DataFrame:
     )
 
 
-@dg.asset(**REPORTS)
+@dg.asset(group_name="reports", kinds=ENGINE, owners=OWNERS)
 def detours(routes: DataFrame, airports: DataFrame) -> DataFrame:
     """Detours: one row a route flown daily or more; `detour` in parts of one."""
     names = airports.select(col("faa"), col("name").alias("destination"))
@@ -204,7 +207,7 @@ def detours(routes: DataFrame, airports: DataFrame) -> DataFrame:
     )
 
 
-@dg.asset(**REPORTS, deps=[flight_weather])
+@dg.asset(group_name="reports", kinds=ENGINE, owners=OWNERS, deps=[flight_weather])
 def weather_delays(dfsession: DataFusionSessionResource) -> DataFrame:
     """Delay by visibility: one row a band of miles; delays on departure in minutes."""
     return dfsession.sql(
@@ -223,7 +226,7 @@ def weather_delays(dfsession: DataFusionSessionResource) -> DataFrame:
     )
 
 
-@dg.asset(**REPORTS)
+@dg.asset(group_name="reports", kinds=ENGINE, owners=OWNERS)
 def carriers(fleet: DataFrame, punctuality: DataFrame) -> DataFrame:
     """Carriers: one row each; `seats` a flight on average, `flown_km` in the year."""
     used = fleet.aggregate(

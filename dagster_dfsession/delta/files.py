@@ -1,6 +1,7 @@
 """Small files beside the tables, opened with the tables' own storage options."""
 
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 
 from deltalake.fs import DeltaStorageHandler
@@ -11,6 +12,13 @@ from dagster_dfsession.delta.location import Location
 from dagster_dfsession.errors import LocationError
 
 
+# Larger than any file, and read as "to the end". Told a size, deltalake asks for none
+# when it opens a file, which saves a request; and a hang: it would hold the interpreter
+# lock while it waits for the answer, which does not come as long as its few network
+# threads wait for that lock, to take batches from the Python streams of other writes.
+_WHOLE = 2**40
+
+
 class LakeFiles:
     """Reads and writes whole files below a location.
 
@@ -19,6 +27,7 @@ class LakeFiles:
 
     Args:
         root: The directory; it need not exist before the first write.
+        reading: Paths that will be read, over the same connections.
 
     Examples:
         >>> import tempfile
@@ -29,8 +38,13 @@ class LakeFiles:
         (False, b'{}')
     """
 
-    def __init__(self, root: Location) -> None:
+    def __init__(self, root: Location, reading: Iterable[str] = ()) -> None:
         self._root = root
+        self._reading = dict.fromkeys(reading, _WHOLE)
+
+    def to_read(self, paths: Iterable[str]) -> "LakeFiles":
+        """Return the same files, prepared to read many: one connection serves all."""
+        return LakeFiles(self._root, paths)
 
     def write_if_absent(self, path: str, data: bytes) -> bool:
         """Write a file unless it is there; say whether it was written.
@@ -64,14 +78,20 @@ class LakeFiles:
             DeltaError: The storage refused.
         """
         _check_path(path)
+        if path not in self._reading:
+            return self.to_read([path]).read(path)
         if not self._exists():
             return None
         with delta_errors(self._root.uri, self._root.secrets):
             try:
-                with self._system.open_input_stream(path, compression=None) as stream:
-                    return bytes(stream.read())
+                return bytes(self._handler.open_input_file(path).read_buffer(_WHOLE))
             except FileNotFoundError:
                 return None
+            except OSError:
+                # No store gives the bytes from the first on of an empty file.
+                if self._system.get_file_info(path).size == 0:
+                    return b""
+                raise
 
     def list(self, prefix: str) -> tuple[str, ...]:
         """Return the paths of all files below a directory, sorted.
@@ -92,10 +112,14 @@ class LakeFiles:
         return not self._root.is_local or Path(self._root.uri).is_dir()
 
     @functools.cached_property
-    def _system(self) -> fs.PyFileSystem:
-        return fs.PyFileSystem(
-            DeltaStorageHandler(self._root.uri, options=self._root.options)
+    def _handler(self) -> DeltaStorageHandler:
+        return DeltaStorageHandler(
+            self._root.uri, options=self._root.options, known_sizes=self._reading
         )
+
+    @functools.cached_property
+    def _system(self) -> fs.PyFileSystem:
+        return fs.PyFileSystem(self._handler)
 
 
 def _check_path(path: str) -> None:

@@ -87,7 +87,7 @@ class InspectedStream:
         if values.type == field.type:
             return values
         try:
-            return values.cast(field.type)
+            return _plain(values, field.type).cast(field.type)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise SchemaMismatchError(
                 f"the column {field.name!r} of type {values.type} cannot be written "
@@ -118,3 +118,10 @@ class InspectedStream:
             f"example {examples.to_pylist()}. Filter the asset to its keys, or correct "
             "its partition_expr."
         )
+
+
+def _plain(values: "pa.Array[Any]", held: pa.DataType) -> "pa.Array[Any]":
+    """Return a dictionary over the type it is held as: Arrow decodes none of views."""
+    if not isinstance(values, pa.DictionaryArray):
+        return values
+    return pa.DictionaryArray.from_arrays(values.indices, values.dictionary.cast(held))

@@ -115,7 +115,7 @@ def read_commit(files: LakeFiles, version: int) -> Commit | None:
     Raises:
         DeltaError: The storage refused.
     """
-    text = files.read(f"_delta_log/{version:020}.json")
+    text = files.read(_path(version))
     if text is None:
         return None
     actions = _decoder.decode_lines(text)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
+from dagster_dfsession.delta.arrow_types import table_schema
 from dagster_dfsession.delta.files import LakeFiles
 from dagster_dfsession.delta.location import Location
 from dagster_dfsession.delta.log import Commit, commits_backwards, read_commit
@@ -42,6 +43,7 @@ class WriteResult(msgspec.Struct, frozen=True, kw_only=True):
         partitions: The same by physical partition; one entry if there is none.
         table_rows: All rows of that version; None if a file has no statistics.
         table_bytes: All bytes of that version.
+        table_schema: Its columns.
         already_committed: An earlier attempt had written; this one wrote nothing.
     """
 
@@ -52,6 +54,7 @@ class WriteResult(msgspec.Struct, frozen=True, kw_only=True):
     partitions: tuple[PartitionWritten, ...]
     table_rows: int | None
     table_bytes: int
+    table_schema: pa.Schema
     already_committed: bool = False
 
 
@@ -104,6 +107,7 @@ def _result(
         partitions=() if commit is None else _by_partition(commit),
         table_rows=None if counts.null_count else pc.sum(counts).as_py() or 0,
         table_bytes=pc.sum(live.column("size_bytes")).as_py() or 0,
+        table_schema=table_schema(table),
         already_committed=already_committed,
     )
 

@@ -9,12 +9,18 @@ from dagster_dfsession.delta.location import Lake, open_table
 from dagster_dfsession.delta.partitions import partition_predicate
 from dagster_dfsession.delta.predicate import to_sql
 from dagster_dfsession.errors import TableNotFoundError
-from dagster_dfsession.io_managers.handlers import load_as
+from dagster_dfsession.io_managers.handlers import (
+    DELTA_TABLE,
+    load_as,
+    takes_none,
+    type_name,
+)
 from dagster_dfsession.plan.quoting import quoted_identifier
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.run import RunSession
 from dagster_dfsession.pool.tables import OpenedTable
 from dagster_dfsession.session.failures import engine_errors
+from dagster_dfsession.steps.current import current_step
 from dagster_dfsession.steps.partitions import PARTITION_EXPR, partition_request
 
 VERSION = "version"
@@ -27,7 +33,11 @@ def load(context: dg.InputContext, lake: Lake, run: RunSession, lease: Lease) ->
 
     The input's metadata may name a `version`, a list of `columns` and a `predicate`
     in SQL. What is left out this way is left out as well where a query of the step
-    names the table.
+    names the table. A DeltaTable is always the whole table.
+
+    Where there is no table, a parameter that may be None is. So it is on the first day
+    of an asset that reads its own day before; without `| None`, it is given a frame
+    without rows and columns.
 
     Raises:
         TableNotFoundError: The upstream asset has no table.
@@ -35,47 +45,79 @@ def load(context: dg.InputContext, lake: Lake, run: RunSession, lease: Lease) ->
         UnsupportedTypeError: No table can be had as the annotated type.
     """
     key = tuple(context.asset_key.path)
+    asset = "/".join(key)
     wanted = context.definition_metadata or {}
+    annotation = context.dagster_type.typing_type
     opened = _opened(run, lake, key, wanted.get(VERSION))
     keys = _partition_keys(context)
-    with engine_errors(f"reading input {'/'.join(key)}"):
+    if opened is None:
+        if takes_none(annotation):
+            return None
+        if keys != [] or type_name(annotation) == DELTA_TABLE:
+            raise _absent(run, key)
+        return load_as(annotation, lease.session.ctx.empty_table(), asset)
+    columns = wanted.get(COLUMNS)
+    with engine_errors(f"reading input {asset}"):
         frame = lease.scan(opened)
         if keys is not None:
             frame = frame.filter(_partition_filter(context, opened, keys))
         if wanted.get(PREDICATE):
             frame = frame.filter(wanted[PREDICATE])
-        if wanted.get(COLUMNS):
-            frame = frame.select(*map(quoted_identifier, wanted[COLUMNS]))
-    lease.load(opened, frame, tuple(keys or ()))
-    return load_as(context.dagster_type.typing_type, frame, opened)
+        if columns:
+            names = [columns] if isinstance(columns, str) else columns
+            frame = frame.select(*map(quoted_identifier, names))
+    lease.load(opened, frame, None if keys is None else tuple(keys))
+    if type_name(annotation) == DELTA_TABLE:
+        # One of its own: it could be moved to another version.
+        return open_table(opened.location, opened.version)
+    return load_as(annotation, frame, asset)
 
 
 def _opened(
     run: RunSession, lake: Lake, key: tuple[str, ...], version: int | None
-) -> OpenedTable:
-    name = run.tables.name_of(key)
-    opened = run.tables.find(name)
-    if version is not None:
-        location = lake.table(key)
-        delta = open_table(location, version)
-        opened = None if delta is None else OpenedTable(name, key, location, delta)
-    if opened is None:
-        raise TableNotFoundError.named(
-            run.tables.spelling(name),
-            sorted(run.tables.spelling(known) for known in run.tables.names()),
-        )
-    return opened
+) -> OpenedTable | None:
+    name, location = run.tables.name_of(key), lake.table(key)
+    if version is None:
+        opened = run.tables.find(name)
+        # A name may stand for a table of another lake; a parameter never does.
+        if opened is not None and opened.location == location:
+            return opened
+    delta = open_table(location, version)
+    return None if delta is None else OpenedTable(name, key, location, delta)
+
+
+def _absent(run: RunSession, key: tuple[str, ...]) -> TableNotFoundError:
+    tables = run.tables
+    return TableNotFoundError.named(
+        tables.spelling(tables.name_of(key)),
+        sorted(tables.spelling(known) for known in tables.names()),
+    )
 
 
 def _partition_keys(context: dg.InputContext) -> list[str] | None:
-    """Return the upstream keys that the step reads; None: all there are."""
+    """Return the upstream keys that the step reads; None: the whole table."""
     if not context.has_asset_partitions:
         return None
     keys = sorted(context.asset_partition_keys)
+    if _has_partitions(context):
+        return keys
     every = context.asset_partitions_def.get_partition_keys(
         dynamic_partitions_store=context.instance
     )
     return None if set(keys) == set(every) else keys
+
+
+def _has_partitions(context: dg.InputContext) -> bool:
+    """Whether the step that reads has partitions of its own.
+
+    If so, rows of keys that are no longer defined are none of its business, however
+    many keys it reads.
+    """
+    step = current_step()
+    if step is None or not step.has_assets_def:
+        return context.has_partition_key
+    specs = map(step.assets_def.get_asset_spec, step.selected_asset_keys)
+    return any(spec.partitions_def is not None for spec in specs)
 
 
 def _partition_filter(

@@ -1,17 +1,20 @@
 """Writing what an asset returned, and knowing afterwards all there is to know of it."""
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import pyarrow as pa
 
-from dagster_dfsession.delta.arrow_types import delta_schema
+from dagster_dfsession.delta.arrow_types import delta_type, table_schema
 from dagster_dfsession.delta.history import data_version
 from dagster_dfsession.delta.location import open_table
 from dagster_dfsession.delta.log import DATA_VERSION, PARTITIONS
 from dagster_dfsession.delta.partitions import (
     default_partition_columns,
+    partition_columns,
     partition_predicate,
 )
 from dagster_dfsession.delta.request import WriteRequest
@@ -23,6 +26,10 @@ from dagster_dfsession.materialization.outputs import (
     Output,
     output_of,
 )
+from dagster_dfsession.materialization.partition_rows import (
+    PartitionRows,
+    PartitionTally,
+)
 from dagster_dfsession.materialization.records import InputRecord
 from dagster_dfsession.materialization.target import Target
 from dagster_dfsession.plan.hashing import content_hash
@@ -30,6 +37,7 @@ from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.tables import RunTables
 from dagster_dfsession.query.identity import PlanIdentity
 from dagster_dfsession.query.metrics import QueryMetrics
+from dagster_dfsession.query.stream import Execution
 from dagster_dfsession.session.runtime import SessionRuntime
 from dagster_dfsession.telemetry.spans import span
 
@@ -39,9 +47,11 @@ class Materialization(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         identity: None: the value did not come from the engine.
-        metrics: None: likewise.
+        metrics: None: likewise, or an earlier attempt had written already.
+        files_read: Input table -> data files that were opened; empty: not known.
         variable: Why the rows could differ if it ran again; empty if nothing.
-        arrow_schema: The columns, as the table holds them.
+        by_key: Partition key -> what the table has of it now; empty where the asset
+            has no partitions, or the clock of their column cannot tell them apart.
         elapsed_ms: Milliseconds of computing and writing together.
         data_version: Equal only where the rows are equal.
     """
@@ -50,10 +60,11 @@ class Materialization(msgspec.Struct, frozen=True, kw_only=True):
     session: SessionRuntime
     identity: PlanIdentity | None
     metrics: QueryMetrics | None
+    files_read: Mapping[str, int]
     variable: tuple[str, ...]
     inputs: tuple[InputRecord, ...]
-    arrow_schema: pa.Schema
     written: WriteResult
+    by_key: Mapping[str, PartitionRows]
     elapsed_ms: float
     data_version: str
 
@@ -79,18 +90,22 @@ def materialize(
     output = output_of(value, target.name, session=session, tables=tables, lease=lease)
     commit_version = _commit_version(output, target)
     with span("dfsession.write", asset="/".join(target.key), run=lease.scope.run_id):
-        request = _request(target, output, session, lease, commit_version)
-        written = write_table(request, output.reader)
+        schema = _partition_schema(target, output.reader.schema)
+        request = _request(target, schema, session, lease, commit_version)
+        tally = PartitionTally(target, schema, request.partition_by)
+        written = write_table(request, tally.counted(output.reader))
     tables.written(target.key)
+    ran = None if written.already_committed else output.execution
     return Materialization(
         target=target,
         session=session,
         identity=output.identity,
-        metrics=output.execution.metrics if output.execution else None,
+        metrics=None if ran is None else ran.metrics,
+        files_read={} if ran is None else files_by_input(ran, output.inputs),
         variable=output.variable,
         inputs=output.inputs,
-        arrow_schema=delta_schema(output.reader.schema),
         written=written,
+        by_key=tally.by_key(written),
         elapsed_ms=(time.perf_counter() - started) * 1000,
         data_version=(
             commit_version
@@ -98,6 +113,32 @@ def materialize(
             else _read_back(target, written)
         ),
     )
+
+
+def files_by_input(
+    execution: Execution, inputs: Sequence[InputRecord]
+) -> dict[str, int]:
+    """Return input table -> how many of its files were opened, if that is known."""
+    opened = execution.files
+    if opened is None:
+        every = execution.metrics.files_read
+        return {inputs[0].table: every} if len(inputs) == 1 else {}
+    found = {each.table: 0 for each in inputs}
+    # One table may lie in the directory of another: the longest path is the right one.
+    places = sorted(
+        ((_store_path(each.uri), each.table) for each in inputs), reverse=True
+    )
+    for path in map(unquote, opened):
+        table = next((name for place, name in places if path.startswith(place)), None)
+        if table is None:
+            return {}
+        found[table] += 1
+    return found
+
+
+def _store_path(uri: str) -> str:
+    path = urlsplit(uri).path if "://" in uri else uri
+    return f"{unquote(path).strip('/')}/"
 
 
 def _commit_version(output: Output, target: Target) -> str | None:
@@ -117,16 +158,37 @@ def _read_back(target: Target, written: WriteResult) -> str:
     return data_version(table, target.location, keys)
 
 
+def _partition_schema(target: Target, schema: pa.Schema) -> pa.Schema:
+    """Return the columns with those of the partitions as the table holds them.
+
+    Without rows, some libraries give a column no type: then the table's own counts.
+    """
+    if target.partitions is None:
+        return schema
+    own = set(partition_columns(target.partitions))
+    untyped = {f.name for f in schema if f.name in own and pa.types.is_null(f.type)}
+    table = open_table(target.location) if untyped else None
+    held = pa.schema([]) if table is None else table_schema(table)
+
+    def typed(field: "pa.Field[Any]") -> "pa.Field[Any]":
+        if field.name in untyped and field.name in held.names:
+            return held.field(field.name)
+        if field.name in own:
+            return field.with_type(delta_type(field.type, field.name))
+        return field
+
+    return pa.schema([typed(field) for field in schema])
+
+
 def _request(
     target: Target,
-    output: Output,
+    schema: pa.Schema,
     session: SessionRuntime,
     lease: Lease,
     commit_version: str | None,
 ) -> WriteRequest:
     predicate, partition_by = None, target.partition_by or ()
     if target.partitions is not None:
-        schema = delta_schema(output.reader.schema)
         predicate = partition_predicate(target.partitions, schema)
         if target.partition_by is None:
             partition_by = default_partition_columns(target.partitions, schema)

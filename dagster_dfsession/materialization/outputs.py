@@ -1,5 +1,6 @@
 """What an asset returned, as a stream whose origin is known."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from dagster_dfsession.delta.history import data_version
 from dagster_dfsession.errors import UnsupportedTypeError
 from dagster_dfsession.materialization.records import InputRecord
 from dagster_dfsession.plan.hashing import content_hash
-from dagster_dfsession.pool.lease import Lease
+from dagster_dfsession.pool.lease import Lease, LoadedInput
 from dagster_dfsession.pool.tables import OpenedTable, RunTables
 from dagster_dfsession.query.content import content_digest
 from dagster_dfsession.query.identity import PlanIdentity, plan_identity
@@ -61,13 +62,13 @@ def output_of(
     """
     if isinstance(value, DataFrame):
         return _query(value, asset, session, tables, lease)
-    inputs = tuple(_input(*each) for each in lease.loaded.values())
-    if _is_lazy(value):
+    inputs = tuple(_inputs_of(lease.loaded.values()))
+    rows = _rows_in_memory(value)
+    if rows is None:
         reader = _arrow_stream(value, asset)
         return Output(
             reader=reader, inputs=inputs, variable=("a stream",), content=None
         )
-    rows = _arrow_stream(value, asset).read_all()
     return Output(
         reader=rows.to_reader(),
         inputs=inputs,
@@ -96,14 +97,15 @@ def _query(
     with engine_errors(f"planning {asset}"):
         identity = plan_identity(frame, session, scoped=scoped)
     held = {scoped[name]: digest for name, digest in lease.digests.items()}
-    read, registered, unknown = [], {}, []
+    read: list[InputRecord] = []
+    registered, unknown = {}, []
     for spelt in identity.tables:
         name = tables.spelt(spelt)
         opened = tables.opened(name)
         if name in lease.loaded:
-            read.append(_input(*lease.loaded[name]))
+            read.extend(_inputs_of([lease.loaded[name]]))
         elif opened is not None:
-            read.append(_input(opened, ()))
+            read.append(_input(opened, None))
         elif spelt in held:
             registered[spelt] = held[spelt]
         else:
@@ -125,22 +127,47 @@ def _query(
     )
 
 
-def _input(opened: OpenedTable, keys: tuple[str, ...]) -> InputRecord:
+def _inputs_of(loaded: Iterable[LoadedInput]) -> Iterator[InputRecord]:
+    """Describe what the step was given; of an input without partitions, nothing is."""
+    for each in loaded:
+        if each.partition_keys != ():
+            yield _input(*each)
+
+
+def _input(opened: OpenedTable, keys: tuple[str, ...] | None) -> InputRecord:
     return InputRecord(
         table=".".join(opened.key),
         uri=opened.location.uri,
         version=opened.version,
-        partitions=keys,
+        partitions=keys or (),
         data_version=data_version(
-            opened.delta, opened.location, frozenset(keys) if keys else None
+            opened.delta, opened.location, None if keys is None else frozenset(keys)
         ),
         files=len(opened.delta.file_uris()),
     )
 
 
-def _is_lazy(value: Any) -> bool:
-    return isinstance(value, DeltaTable | pa.RecordBatchReader) or _is_polars_lazy(
-        value
+def _rows_in_memory(value: Any) -> pa.Table | None:
+    """Return the rows of what has all of them already; None: it may be a stream."""
+    if isinstance(value, pa.Table):
+        return value
+    if isinstance(value, pa.RecordBatch):
+        return pa.Table.from_batches([value])
+    if _is_frame_of("polars", value):
+        return pa.table(value)
+    if _is_frame_of("pandas", value):
+        # pandas leaves an index out that happens to be a range, and names one that
+        # has no name: the columns would depend on the rows.
+        named = [level for level in value.index.names if level is not None]
+        frame = value.reset_index(level=named) if named else value
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    return None
+
+
+def _is_frame_of(library: str, value: Any) -> bool:
+    return any(
+        kind.__name__ == "DataFrame" and kind.__module__.partition(".")[0] == library
+        for kind in type(value).__mro__
     )
 
 
@@ -160,7 +187,8 @@ def _arrow_stream(value: Any, asset: str) -> pa.RecordBatchReader:
     if not hasattr(value, "__arrow_c_stream__"):
         raise UnsupportedTypeError(
             f"{asset} returned a {type(value).__name__}, which is no table: return a "
-            "datafusion DataFrame, a deltalake DeltaTable, a pyarrow Table or "
-            "RecordBatchReader, or a polars or pandas DataFrame"
+            "datafusion DataFrame, a deltalake DeltaTable, a pyarrow Table, "
+            "RecordBatch or RecordBatchReader, a polars DataFrame or LazyFrame (from "
+            "polars 1.34 on), a pandas DataFrame, or anything with an Arrow stream"
         )
     return pa.RecordBatchReader.from_stream(value)

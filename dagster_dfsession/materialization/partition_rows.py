@@ -10,17 +10,20 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 
 from dagster_dfsession.delta.literals import exact_scalar
+from dagster_dfsession.delta.location import open_table
 from dagster_dfsession.delta.partitions import (
     Dimension,
     MultiKeys,
     PartitionRequest,
+    partition_columns,
 )
 from dagster_dfsession.delta.predicate import Range
 from dagster_dfsession.delta.windows import TimeWindows, Window, window_ranges
-from dagster_dfsession.errors import PartitionError
+from dagster_dfsession.delta.written import WriteResult
+from dagster_dfsession.errors import DeltaError, PartitionError
+from dagster_dfsession.materialization.target import Target
 
 Codes = tuple[Any, ...]
 
@@ -65,7 +68,7 @@ class RowCounter:
         ]
         self._columns = columns
         self._types = [schema.field(column).type for column in columns]
-        self._keys = {
+        self._keys: dict[tuple[str | None, ...], str] = {
             tuple(_name(part) for part in each): key
             for each, key in zip(parts, keys, strict=True)
         }
@@ -146,10 +149,10 @@ class _Windows:
         self._spans = sorted((start, end, name) for name, (start, end) in spans.items())
 
     def codes(self, values: Any) -> Any:
-        since = pc.subtract(values.cast(self._unit).cast(pa.int64()), self._start)
+        since: Any = pc.subtract(values.cast(self._unit).cast(pa.int64()), self._start)
         # Arrow divides towards zero: what lies before would fall into the first step.
         steps = pc.divide(since, self._step)
-        return pc.if_else(pc.greater_equal(since, 0), steps, None)
+        return pc.if_else(pc.greater_equal(since, pa.scalar(0)), steps, None)
 
     def name(self, code: Any) -> str | None:
         if code is None:
@@ -160,35 +163,96 @@ class _Windows:
         return name if start <= value < end else None
 
 
-def live_rows(table: DeltaTable, counter: RowCounter) -> dict[str, PartitionRows]:
-    """Return what a table's files hold of each key, where each has rows of one only.
+class PartitionTally:
+    """What a write leaves in the table of each of its partition keys."""
 
-    Args:
-        table: Its files are divided by the columns of the keys.
-        counter: Knows the keys.
+    def __init__(
+        self, target: Target, schema: pa.Schema, partition_by: Sequence[str]
+    ) -> None:
+        """Prepare for one write.
+
+        Args:
+            target: Whose keys; an asset without partitions has nothing to tally.
+            schema: The columns that will be written.
+            partition_by: Columns that divide the files of the table.
+        """
+        self._target = target
+        self._keys = target.partition_keys
+        request = target.partitions
+        columns = () if request is None else partition_columns(request)
+        self._appends = target.mode == "append"
+        self._divided = set(columns) <= set(partition_by)
+        self._counter = (
+            None if request is None else _counter(request, self._keys, schema)
+        )
+        self._counts = len(self._keys) > 1 and not self._divided and not self._appends
+
+    def counted(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        """Return the reader, counted if no file says it afterwards."""
+        if self._counter is None or not self._counts:
+            return reader
+        return self._counter.counted(reader)
+
+    def by_key(self, written: WriteResult) -> dict[str, PartitionRows]:
+        """Return what the table has of each key after the write."""
+        if self._counter is None:
+            return {}
+        if self._divided and (self._appends or len(self._keys) > 1):
+            return self._live(self._counter, written)
+        if self._appends:
+            return {}  # what was there before would have to be read
+        if self._counts:
+            rows = self._counter.rows()
+            return {key: PartitionRows(count, None) for key, count in rows.items()}
+        files = [part.rows for part in written.partitions]
+        # A file that was rewritten holds rows of the neighbours too.
+        alone = None not in files and sum(filter(None, files)) == written.rows
+        size = written.bytes if alone else None
+        return {self._keys[0]: PartitionRows(written.rows, size)}
+
+    def _live(
+        self, counter: RowCounter, written: WriteResult
+    ) -> dict[str, PartitionRows]:
+        table = open_table(self._target.location, written.version)
+        if table is None:
+            raise DeltaError(
+                f"{self._target.location}: the table is gone right after the write"
+            )
+        files = pa.table(table.get_add_actions(flatten=True))
+        own = [name for name in files.column_names if name.startswith("partition.")]
+        values = files.select(own).rename_columns(
+            [name.removeprefix("partition.") for name in own]
+        )
+        found = dict.fromkeys(self._keys, PartitionRows(0, 0))
+        for key, rows, size in zip(
+            counter.key_of(values),
+            files.column("num_records").to_pylist(),
+            files.column("size_bytes").to_pylist(),
+            strict=True,
+        ):
+            if key is not None:
+                found[key] = _more(found[key], rows, size)
+        return found
+
+
+def _counter(
+    request: PartitionRequest, keys: Sequence[str], schema: pa.Schema
+) -> RowCounter | None:
+    """Return a counter; None where single windows cannot be told apart.
+
+    On a clock without time zone an hour may show twice; a write of both of its
+    windows is fine, but nobody can say which row belongs to which.
     """
-    files = pa.table(table.get_add_actions(flatten=True))
-    own = [name for name in files.column_names if name.startswith("partition.")]
-    values = files.select(own).rename_columns(
-        [name.removeprefix("partition.") for name in own]
-    )
-    found = {key: PartitionRows(0, 0) for key in counter.rows()}
-    for key, rows, size in zip(
-        counter.key_of(values),
-        files.column("num_records").to_pylist(),
-        files.column("size_bytes").to_pylist(),
-        strict=True,
-    ):
-        if key is not None:
-            found[key] = _more(found[key], rows, size)
-    return found
+    try:
+        return RowCounter(request, keys, schema)
+    except PartitionError:
+        return None
 
 
-def _more(found: PartitionRows, rows: int | None, size: int) -> PartitionRows:
+def _more(found: PartitionRows, rows: int | None, size: int | None) -> PartitionRows:
     known = found.rows is not None and rows is not None
-    return PartitionRows(
-        (found.rows or 0) + (rows or 0) if known else None, (found.bytes or 0) + size
-    )
+    total = (found.rows or 0) + (rows or 0)
+    return PartitionRows(total if known else None, (found.bytes or 0) + (size or 0))
 
 
 def _parts(request: PartitionRequest) -> list[tuple[Dimension, ...]]:

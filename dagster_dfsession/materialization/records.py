@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 import msgspec
 import pyarrow as pa
@@ -10,11 +11,13 @@ from dagster_dfsession.delta.files import LakeFiles
 from dagster_dfsession.errors import RecordError
 from dagster_dfsession.plan.classification import hashed_settings
 from dagster_dfsession.profile.base import Frozen
+from dagster_dfsession.session.functions.snapshot import FunctionEntry
 from dagster_dfsession.session.runtime import SessionRuntime
 
-RECORD_VERSION = 1
+RECORD_VERSION: Literal[1] = 1
 RECORDS = "_dfsession/records"
 SUFFIX = ".json.zst"
+DIGEST_DIGITS = 16
 
 
 class InputRecord(Frozen, frozen=True):
@@ -61,7 +64,7 @@ class SessionRecord(Frozen, frozen=True, kw_only=True):
         query: None: the value did not come from the engine.
     """
 
-    version: int = RECORD_VERSION
+    version: Literal[1] = RECORD_VERSION
     session: SessionRuntime
     profile: dict[str, object]
     query: QueryRecord | None
@@ -111,9 +114,9 @@ class RecordStore:
             )
         try:
             return msgspec.json.decode(plain, type=SessionRecord)
-        except msgspec.ValidationError as error:
+        except msgspec.DecodeError as error:
             raise RecordError(
-                f"record {path!r} is of another version: {error}"
+                f"record {path!r} is of another version than {RECORD_VERSION}: {error}"
             ) from None
 
 
@@ -129,6 +132,8 @@ def session_changes(
     before: SessionRuntime, after: SessionRuntime
 ) -> tuple[Change, ...]:
     """Return what differs between two sessions, settings first, each kind sorted.
+
+    Sessions of different hashes differ in something named here.
 
     Examples:
         >>> from dagster_dfsession import SessionProfile, open_session, plan_session
@@ -149,10 +154,21 @@ def _parts(session: SessionRuntime) -> Iterator[Mapping[str, str]]:
     yield hashed_settings(session.settings)
     yield _named("runtime", msgspec.to_builtins(session.runtime_env))
     yield {
-        f"function {entry.name}": f"{entry.volatility} {entry.digest or 'no digest'}"
+        f"function {entry.name}": _function(entry)
         for entry in session.functions.entries
     } | {"built-in functions": session.functions.builtins_digest}
     yield _named("version of", msgspec.to_builtins(session.versions))
+    yield {"profile": session.profile_hash}
+
+
+def _function(entry: FunctionEntry) -> str:
+    digest = (entry.digest or "no digest")[:DIGEST_DIGITS]
+    arguments = ", ".join(entry.signature)
+    aliases = f" alias {', '.join(entry.aliases)}" if entry.aliases else ""
+    return (
+        f"{entry.volatility} {entry.kind} {digest} "
+        f"({arguments}) -> {entry.returns or '?'} of {entry.origin}{aliases}"
+    )
 
 
 def _named(what: str, fields: Mapping[str, object]) -> dict[str, str]:

@@ -16,10 +16,12 @@ def content_hash(kind: str, version: int, payload: object) -> str:
         ...     "demo", 1, {"b": 2, "a": 1}
         ... )
         True
+        >>> content_hash("demo", 1, {"b", "a"}) == content_hash("demo", 1, {"a", "b"})
+        True
         >>> content_hash("demo", 1, [1, 2]) == content_hash("demo", 2, [1, 2])
         False
     """
-    plain = msgspec.to_builtins({"kind": kind, "version": version, "payload": payload})
-    return hashlib.sha256(
-        msgspec.msgpack.encode(plain, order="deterministic")
-    ).hexdigest()
+    plain = msgspec.to_builtins(
+        {"kind": kind, "version": version, "payload": payload}, order="deterministic"
+    )
+    return hashlib.sha256(msgspec.msgpack.encode(plain)).hexdigest()

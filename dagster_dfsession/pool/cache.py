@@ -5,7 +5,9 @@ import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 
 from dagster_dfsession.errors import PoolError, PoolExhaustedError
+from dagster_dfsession.plan.build import SessionPlan
 from dagster_dfsession.pool.run import RunSession
+from dagster_dfsession.pool.tables import RunTables
 
 
 class SessionCache:
@@ -47,6 +49,19 @@ class SessionCache:
             session, holders = held
             self._held[key] = (session, holders + 1)
             return session
+
+    def tables(self, run_id: str, plan: SessionPlan) -> RunTables | None:
+        """Return the tables that a session of this run looks names up in, if any.
+
+        A launch that overrides the profile of one resource gives the run a second
+        session; the lakes and the pinned versions are those of the run.
+        """
+        schema = plan.catalog.default_schema
+        for session in self.sessions().values():
+            same_names = session.plan.catalog.default_schema == schema
+            if session.run_id == run_id and same_names:
+                return session.tables
+        return None
 
     def release(self, key: Hashable) -> None:
         """Give one holding back; the last one closes the session.

@@ -1,5 +1,6 @@
 """The borrowing of a session: what it registers is its own, and goes when it ends."""
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -17,7 +18,6 @@ from dagster_dfsession.pool.scope import Scope
 from dagster_dfsession.pool.tables import OpenedTable
 from dagster_dfsession.query.content import content_digest
 from dagster_dfsession.session.catalog import TableName
-from dagster_dfsession.session.failures import engine_errors
 from dagster_dfsession.session.session import Session
 
 NAME = re.compile("[a-z_][a-z0-9_]*")
@@ -27,11 +27,11 @@ class LoadedInput(NamedTuple):
     """A table as an input of a step.
 
     Attributes:
-        partition_keys: Those that the step reads; empty: the whole table.
+        partition_keys: Those that the step reads; None: the whole table.
     """
 
     opened: OpenedTable
-    partition_keys: tuple[str, ...]
+    partition_keys: tuple[str, ...] | None
 
 
 class Lease:
@@ -49,6 +49,7 @@ class Lease:
         self.scope = scope
         self.prefix = scope.prefix
         self._names: dict[str, str] = {}
+        self._registered: list[str] = []
         self._digests: dict[str, str] = {}
         self._bound: dict[TableName, Table] = {}
         self._loaded: dict[TableName, LoadedInput] = {}
@@ -61,12 +62,16 @@ class Lease:
 
     @property
     def names(self) -> Mapping[str, str]:
-        """Names registered by this lease -> the names they were asked for by."""
+        """Full names of this lease's data -> what they are called in every run.
+
+        That is the name it was asked for by, and a number where other data had it
+        before: a frame composed over that data still means it.
+        """
         return self._names
 
     @property
     def digests(self) -> Mapping[str, str]:
-        """Names registered by this lease -> digest of the rows, where they are in memory."""
+        """Full names of this lease's data -> digest of its rows, if held in memory."""
         return self._digests
 
     def sql(
@@ -88,11 +93,16 @@ class Lease:
             QueryError: As `Session.sql`.
             UnsupportedTypeError: A table is nothing the engine can read.
         """
-        own = {
-            self._bare(name): self._add(name, data)
-            for name, data in (tables or {}).items()
-        }
-        return self.session.sql(query, params=params, bound=self._bound | own)
+        session, own, scoped = self._lent, dict(self._bound), []
+        try:
+            for name, data in (tables or {}).items():
+                full, own[self._bare(name)] = self._add(name, data)
+                scoped.append(full)
+            return session.sql(query, params=params, bound=own)
+        finally:
+            # The frame holds what it was planned over.
+            for full in scoped:
+                session.catalog.forget(self._bare(full))
 
     def table(self, name: str) -> DataFrame:
         """Return a table by its name in SQL: `flights`, `raw.flights`.
@@ -100,16 +110,17 @@ class Lease:
         Raises:
             TableNotFoundError: There is none.
         """
-        schema, _, table = name.rpartition(".")
-        found = (schema or self.session.catalog.default_schema, table)
+        names = self._lent.plan.catalog
+        *schema, table = name.split(".")
+        if len(schema) > 1 and schema[0] == names.default_catalog:
+            del schema[0]
+        found = (".".join(schema) or names.default_schema, table)
         return self._planned(found, self._bound)
 
     def _planned(self, name: TableName, bound: Mapping[TableName, Table]) -> DataFrame:
-        session = self.session
+        session = self._lent
         with (
-            engine_errors(
-                f"opening {'.'.join(name)!r}", known_tables=session.table_names
-            ),
+            session.named_errors(f"opening {'.'.join(name)!r}"),
             session.catalog.planning(bound),
         ):
             return session.ctx.table(_spelt(session, name))
@@ -126,22 +137,28 @@ class Lease:
             The full name, which is unique among all runs, steps and attempts.
 
         Raises:
+            PoolError: The lease has ended.
             UnsupportedTypeError: The engine cannot read this type.
         """
-        self._bound[self._bare(name)] = self._add(name, data)
-        return self.prefix + name
+        full, self._bound[self._bare(name)] = self._add(name, data)
+        self._registered.append(full)
+        return full
 
     def scan(self, opened: OpenedTable) -> DataFrame:
         """Return an opened table under its name, whatever else the name means."""
         return self._planned(opened.name, {opened.name: opened.table})
 
     def load(
-        self, opened: OpenedTable, frame: DataFrame, partition_keys: tuple[str, ...]
+        self,
+        opened: OpenedTable,
+        frame: DataFrame,
+        partition_keys: tuple[str, ...] | None,
     ) -> None:
         """Note that a table is an input of the step, cut down to `frame`.
 
         From here on, its name in this lease's queries means that frame.
         """
+        self._check_open()
         self._loaded[opened.name] = LoadedInput(opened, partition_keys)
         self._bound[opened.name] = frame.into_view()
 
@@ -156,13 +173,16 @@ class Lease:
         self._released = True
         self._bound.clear()
         self._loaded.clear()
-        missing = []
-        for scoped in self._names:
-            try:
-                self.session.catalog.remove(self._bare(scoped))
-            except KeyError:
-                missing.append(scoped)
         self._names.clear()
+        self._digests.clear()
+        if self.session.closed:
+            return
+        missing = []
+        for full in self._registered:
+            try:
+                self.session.catalog.remove(self._bare(full))
+            except KeyError:
+                missing.append(full)
         if missing:
             raise PoolError(
                 f"{', '.join(missing)} of {self.prefix!r} had been removed by others"
@@ -177,29 +197,43 @@ class Lease:
     def __repr__(self) -> str:
         return f"<Lease {self.prefix!r} of {self.session!r}>"
 
-    def _bare(self, name: str) -> TableName:
-        return (self.session.catalog.default_schema, name)
+    @property
+    def _lent(self) -> Session:
+        self._check_open()
+        return self.session
 
-    def _add(self, name: str, data: Any) -> Table:
-        """Register data under its full name; return a view of it for the short one.
+    def _check_open(self) -> None:
+        if self._released:
+            raise PoolError(
+                f"the lease {self.prefix!r} has ended; what belongs to it is gone"
+            )
+
+    def _bare(self, name: str) -> TableName:
+        return (self.session.plan.catalog.default_schema, name)
+
+    def _label(self, name: str) -> str:
+        taken = set(self._names.values())
+        numbered = (f"{name}__{number}" for number in itertools.count(2))
+        return next(n for n in itertools.chain([name], numbered) if n not in taken)
+
+    def _add(self, name: str, data: Any) -> tuple[str, Table]:
+        """Register data under its full name; return that, and a view for the short one.
 
         The view keeps the full name in plans, so a plan tells data from assets.
         """
-        if self._released:
-            raise PoolError(
-                f"the lease {self.prefix!r} has ended; nothing was registered"
-            )
+        session = self._lent
         if not NAME.fullmatch(name):
             raise UnsupportedTypeError(
-                f"{name!r} cannot name a table here: use lower-case letters, digits and "
-                "underscores, and begin with no digit"
+                f"{name!r} cannot name a table here: use lower-case letters, digits "
+                "and underscores, and begin with no digit"
             )
-        scoped = self.prefix + name
-        digest = _register(self.session, scoped, data)
-        self._names[scoped] = name
+        label = self._label(name)
+        full = self.prefix + label
+        digest = _register(session, full, data)
+        self._names[full] = label
         if digest is not None:
-            self._digests[scoped] = digest
-        return self.session.ctx.table(scoped).into_view()
+            self._digests[full] = digest
+        return full, session.ctx.table(full).into_view()
 
 
 def _register(session: Session, scoped: str, data: Any) -> str | None:
@@ -219,7 +253,6 @@ def _register(session: Session, scoped: str, data: Any) -> str | None:
         )
     rows = pa.table(data)
     batches = rows.to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)]
-    session.catalog.forget((session.catalog.default_schema, scoped))
     session.ctx.register_record_batches(scoped, [batches])
     return content_digest(rows)
 

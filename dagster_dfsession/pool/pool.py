@@ -5,11 +5,16 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from typing_extensions import Self
 
-from dagster_dfsession.errors import PoolError, PoolExhaustedError
+from dagster_dfsession.errors import (
+    DfSessionError,
+    PoolError,
+    PoolExhaustedError,
+    listing,
+)
 from dagster_dfsession.plan.build import SessionPlan
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.scope import Scope
@@ -55,7 +60,7 @@ class SessionPool:
         self._size = size
         self._wait_s = wait_s if when_exhausted == "wait" else 0.0
         self._opener = opener
-        self._idle: list[tuple[Session, frozenset[TableName]]] = []
+        self._idle: list[tuple[Session, _State]] = []
         self._lent = 0
         self._closed = False
         self._numbers = itertools.count()
@@ -93,41 +98,44 @@ class SessionPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _take(self) -> tuple[Session, frozenset[TableName]]:
+    def _take(self) -> tuple[Session, "_State"]:
         with self._changed:
             free = self._changed.wait_for(self._has_room, timeout=self._wait_s)
             if self._closed:
                 raise PoolError(f"the pool of {self._plan.name!r} is closed")
             if not free:
                 raise PoolExhaustedError(
-                    f"all {self._size} sessions of {self._plan.name!r} are lent and none "
-                    f"came back in {self._wait_s:g} s; return one, or make the pool larger"
+                    f"all {self._size} sessions of {self._plan.name!r} are lent and "
+                    f"none came back in {self._wait_s:g} s; return one, or make the "
+                    "pool larger"
                 )
             self._lent += 1
             if self._idle:
                 return self._idle.pop()
-        try:
-            session = self._opener(self._plan)
-        except BaseException:
-            self._one_less()
-            raise
-        return session, session.catalog.registered
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._one_less)
+            session = undo.enter_context(self._opener(self._plan))
+            state = _state(session)
+            undo.pop_all()
+            return session, state
 
     def _has_room(self) -> bool:
         return self._closed or bool(self._idle) or self._lent < self._size
 
-    def _give_back(self, lease: Lease, before: frozenset[TableName]) -> None:
+    def _give_back(self, lease: Lease, before: "_State") -> None:
         session = lease.session
-        reason = _dirt(lease, before)
-        if reason is not None:
-            LOG.warning("dropping a session of %r: %s", self._plan.name, reason)
-        with self._changed:
-            keep = reason is None and not self._closed
-            if keep:
-                self._idle.append((session, before))
-        if not keep:
-            session.close()
-        self._one_less()
+        try:
+            reason = _dirt(lease, before)
+            if reason is not None:
+                LOG.warning("dropping a session of %r: %s", self._plan.name, reason)
+            with self._changed:
+                keep = reason is None and not self._closed
+                if keep:
+                    self._idle.append((session, before))
+            if not keep:
+                session.close()
+        finally:
+            self._one_less()
 
     def _one_less(self) -> None:
         with self._changed:
@@ -135,13 +143,36 @@ class SessionPool:
             self._changed.notify()
 
 
-def _dirt(lease: Lease, before: frozenset[TableName]) -> str | None:
+class _State(NamedTuple):
+    """What of a session every borrower finds alike.
+
+    Attributes:
+        session_hash: None: no statement can change it.
+    """
+
+    registered: frozenset[TableName]
+    session_hash: str | None
+
+
+def _state(session: Session) -> _State:
+    changeable = session.plan.statements.policy.allow_statements
+    return _State(
+        registered=session.catalog.registered,
+        session_hash=session.snapshot().session_hash if changeable else None,
+    )
+
+
+def _dirt(lease: Lease, before: _State) -> str | None:
     """End the lease; return why its session cannot be lent again, or None."""
     try:
         lease.release()
-    except PoolError as error:
+        now = _state(lease.session)
+    except DfSessionError as error:
         return str(error)
-    left = lease.session.catalog.registered - before
-    if left:
-        return f"left behind: {', '.join('.'.join(name) for name in sorted(left))}"
+    left, gone = now.registered - before.registered, before.registered - now.registered
+    if left or gone:
+        what = "left behind" if left else "removed"
+        return f"{what}: {listing('.'.join(name) for name in left or gone)}"
+    if now.session_hash != before.session_hash:
+        return "its settings or functions were changed"
     return None

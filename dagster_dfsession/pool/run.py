@@ -19,6 +19,7 @@ class RunSession:
     """The session of a run: opened when first lent, closed when the run lets go.
 
     Attributes:
+        run_id: Whose session it is.
         plan: What the session is built from.
         tables: The tables that the run's assets name.
         tags: What the run was tagged with last, so that it is done once.
@@ -29,13 +30,21 @@ class RunSession:
         plan: SessionPlan,
         run_id: str,
         *,
+        tables: RunTables | None = None,
         opener: Callable[..., Session] = open_session,
     ) -> None:
-        """Promise a session; nothing is built yet."""
+        """Promise a session; nothing is built yet.
+
+        Args:
+            plan: What to build.
+            run_id: Dagster's run id, or a made-up one outside a run.
+            tables: Those of another session of the run; None: there is no other.
+            opener: Builds the session.
+        """
         self.plan = plan
-        self.tables = RunTables(plan.catalog.default_schema)
+        self.run_id = run_id
+        self.tables = tables or RunTables(plan.catalog.default_schema)
         self.tags: dict[str, str] = {}
-        self._run_id = run_id
         self._opener = opener
         self._session: Session | None = None
         self._lease: Lease | None = None
@@ -45,13 +54,17 @@ class RunSession:
         """Lend the session to a step; what an earlier step registered goes.
 
         The executor of a process runs one step at a time, so whoever comes with
-        another step or attempt proves that the one before has ended.
+        another step or attempt proves that the one before has ended. Whoever comes
+        without a step, such as a thread that the step started, gets what it has.
 
         Raises:
             SessionError: Whatever `open_session` raises, at the first call.
         """
         with self._lock:
-            if self._lease is None or self._lease.scope != scope:
+            if self._lease is None or scope not in (
+                self._lease.scope,
+                Scope(run_id=self.run_id),
+            ):
                 self._end_lease()
                 self._lease = Lease(self._opened(), scope)
             return self._lease
@@ -70,8 +83,8 @@ class RunSession:
                 self._session = None
 
     def _opened(self) -> Session:
-        if self._session is None:
-            label = "".join(c for c in self._run_id if c.isalnum())[:8]
+        if self._session is None or self._session.closed:
+            label = "".join(c for c in self.run_id if c.isalnum())[:8]
             self._session = self._opener(self.plan, source=self.tables, label=label)
         return self._session
 
@@ -82,7 +95,7 @@ class RunSession:
         try:
             lease.release()
         except PoolError as error:
-            LOG.warning("dropping the session of run %s: %s", self._run_id, error)
+            LOG.warning("dropping the session of run %s: %s", self.run_id, error)
             if self._session is not None:
                 self._session.close()
                 self._session = None

@@ -1,7 +1,7 @@
 """The tables of a run: Delta tables by asset key, each at one version."""
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from datafusion.catalog import Table
 from deltalake import DeltaTable
@@ -53,6 +53,7 @@ class RunTables:
         self._lakes: list[Lake] = []
         self._opened: dict[TableName, OpenedTable] = {}
         self._known: set[TableName] = set()
+        self._ask: Callable[[], Collection[Sequence[str]]] = tuple
         self._lock = threading.RLock()
 
     def add_lake(self, lake: Lake) -> None:
@@ -70,6 +71,10 @@ class RunTables:
         """Name tables that may be there, for error messages."""
         with self._lock:
             self._known |= {self.name_of(key) for key in keys}
+
+    def announce(self, ask: Callable[[], Collection[Sequence[str]]]) -> None:
+        """Have the keys asked for that may be there, once somebody wants the names."""
+        self._ask = ask
 
     def name_of(self, key: Sequence[str]) -> TableName:
         """Return the schema and table that an asset key is called in SQL.
@@ -123,6 +128,8 @@ class RunTables:
 
     def names(self) -> set[TableName]:
         """Return the names that were opened or announced."""
+        ask, self._ask = self._ask, tuple
+        self.add_known(ask())
         return {*self._opened, *self._known}
 
     def _open_first(self, name: TableName) -> OpenedTable | None:

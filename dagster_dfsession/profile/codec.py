@@ -7,7 +7,7 @@ import msgspec
 
 from dagster_dfsession.errors import ProfileError, did_you_mean, listing
 from dagster_dfsession.profile.cache import CACHE_PRESETS
-from dagster_dfsession.profile.fields import structs_at
+from dagster_dfsession.profile.fields import form_at, structs_at
 from dagster_dfsession.profile.hardening import HARDENING_PRESETS
 from dagster_dfsession.profile.named import resolved
 from dagster_dfsession.profile.presets import PRESETS
@@ -129,6 +129,8 @@ def _profile_error(text: str) -> ProfileError:
         structs = structs_at(SessionProfile, path.removesuffix(".kind"))
         kinds = [str(struct.__struct_config__.tag) for struct in structs]
         reason += f"; known: {listing(kinds)}."
+    elif "matching regex" in reason:
+        reason += f" ({form_at(SessionProfile, path)})"
     return ProfileError.at(path, reason)
 
 

@@ -109,6 +109,23 @@ def structs_at(struct: type[msgspec.Struct], path: str) -> list[type[msgspec.Str
     return found
 
 
+def form_at(struct: type[msgspec.Struct], path: str) -> str:
+    """Return how the text at a path has to look, for people.
+
+    Examples:
+        >>> from dagster_dfsession.profile.session import SessionProfile
+        >>> form_at(SessionProfile, "$.runtime.memory_pool.size")
+        "'2G', '512M', or a share of this machine's memory: '50%'"
+    """
+    holder, _, name = path.rpartition(".")
+    field = name.partition("[")[0]
+    declared = [declared_types(at).get(field) for at in structs_at(struct, holder)]
+    members = [m for d in declared for c in choices_of(d) for m in typing.get_args(c)]
+    choices = [c for d in (*declared, *members) for c in (d, *choices_of(d))]
+    metas = [meta for choice in choices for meta in metas_of(choice) if meta.pattern]
+    return next((meta.description for meta in metas if meta.description), name)
+
+
 def hashed_payload(value: Any) -> Any:
     """Return plain data of a struct, less the fields that are not hashed."""
     if not isinstance(value, msgspec.Struct):

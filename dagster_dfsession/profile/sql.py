@@ -2,13 +2,21 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 from msgspec.structs import force_setattr
 
 from dagster_dfsession.profile.base import Frozen, Identifier
 from dagster_dfsession.profile.named import resolved
+
+SqlType: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z][A-Za-z0-9 _(),]*$",
+        description="a SQL type: BIGINT, DECIMAL(10, 2)",
+    ),
+]
 
 
 class SqlPolicy(Frozen, frozen=True):
@@ -41,7 +49,7 @@ class Prepared(Frozen, frozen=True):
     name: Annotated[Identifier, Meta(description="Name for EXECUTE.")]
     sql: Annotated[str, Meta(min_length=1, description="Query with $1, $2 ... in it.")]
     types: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9 _(),]*$")], ...],
+        tuple[SqlType, ...],
         Meta(description="SQL types of the parameters, in order."),
     ] = ()
 

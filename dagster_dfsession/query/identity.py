@@ -4,11 +4,14 @@ import functools
 import re
 from collections.abc import Collection, Mapping
 
-from datafusion import DataFrame, SessionConfig, SessionContext
+import datafusion
+from datafusion import DataFrame
 
 from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.profile.base import Frozen
+from dagster_dfsession.session.functions.registry import Routine, builtins_of
 from dagster_dfsession.session.functions.snapshot import (
+    CALL,
     FunctionEntry,
     functions_in_plan,
 )
@@ -16,26 +19,44 @@ from dagster_dfsession.session.runtime import SessionRuntime
 
 PLAN_HASH_VERSION = 1
 SCAN = re.compile(
-    r"TableScan: (.+?)(?: projection=\[| partial_filters=\[| full_filters=\[| unsupported_filters=\[|, fetch=|$)",
+    r"TableScan: (.+?)(?: projection=\[| partial_filters=\[| full_filters=\["
+    r"| unsupported_filters=\[|, fetch=|$)",
     re.MULTILINE,
 )
-NOT_DETERMINISTIC = (
-    "SELECT DISTINCT routine_name FROM information_schema.routines "
-    "WHERE NOT is_deterministic"
+LITERAL = re.compile(r'Utf8(?:View)?\(".*?"\)', re.DOTALL)
+TABLE_FUNCTION = "()"
+SYNTAX = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    Binary BinaryView Boolean CAST Date32 Date64 Decimal128 Decimal256 Decimal32
+    Decimal64 Dictionary Duration DurationMicrosecond DurationMillisecond
+    DurationNanosecond DurationSecond Field FixedSizeBinary FixedSizeList Float16
+    Float32 Float64 Int16 Int32 Int64 Int8 Interval IntervalDayTime
+    IntervalMonthDayNano IntervalYearMonth LargeBinary LargeList LargeListView
+    LargeUtf8 List ListView Map RunEndEncoded Some Struct TRY_CAST Time32
+    Time32Millisecond Time32Second Time64 Time64Microsecond Time64Nanosecond Timestamp
+    TimestampMicrosecond TimestampMillisecond TimestampNanosecond TimestampSecond
+    UInt16 UInt32 UInt64 UInt8 UNNEST Union Utf8 Utf8View __unnest_placeholder
+    outer_ref
+    """,
+    )
 )
+"""What stands before a parenthesis in a plan and is no function."""
 
 
 class PlanIdentity(Frozen, frozen=True):
     """A query's identity, and what it depends on.
 
     Attributes:
-        plan_hash: The optimized plan over named tables, the settings that change
-            results, and the digests of the functions in it.
+        plan_hash: The optimized plan over named tables with the types of its columns,
+            the settings that change results, and the digests of the functions in it.
         text: The optimized plan, with the names of this run made neutral.
         tables: The tables it reads, as the plan spells them, sorted.
         functions: The user functions it calls, sorted.
         variable: Why running it again could give something else, over the same
-            tables: volatile functions, functions without a digest; empty if nothing.
+            tables: volatile functions, functions that cannot be compared, table
+            functions, whose arguments no plan shows; empty if nothing.
     """
 
     plan_hash: str
@@ -58,27 +79,44 @@ def plan_identity(
     Raises:
         QueryError: Under `engine_errors` of the caller, if the plan does not optimize.
     """
-    composed = frame.logical_plan().display_indent()
-    text = neutral(frame.optimized_logical_plan().display_indent(), scoped)
-    entries = {entry.name: entry for entry in runtime.functions.entries}
+    optimized = frame.optimized_logical_plan()
+    text = neutral(optimized.display_indent(), scoped)
     # Both plans are searched: the optimizer evaluates calls on constants away.
-    called = functions_in_plan(f"{composed}\n{text}", _callable_names(entries))
-    used = {_owner(name, entries).name: _owner(name, entries) for name in called}
-    built_in = functions_in_plan(composed, variable_builtins() - set(entries))
+    composed = frame.logical_plan().display_indent()
+    calls = LITERAL.sub("", f"{composed}\n{text}")
+    owners = {
+        name: entry
+        for entry in runtime.functions.entries
+        for name in (entry.name, *entry.aliases)
+    }
+    used = {
+        owners[name].name: owners[name] for name in functions_in_plan(calls, owners)
+    }
+    scans = set(SCAN.findall(LITERAL.sub("", text)))
+    from_functions = {name for name in scans if name.endswith(TABLE_FUNCTION)}
     return PlanIdentity(
         plan_hash=content_hash(
             "plan_text",
             PLAN_HASH_VERSION,
             {
-                "text": text,
+                "plan": neutral(optimized.display_indent_schema(), scoped),
                 "result_settings": runtime.result_settings_hash,
                 "functions": {name: used[name].digest for name in sorted(used)},
             },
         ),
         text=text,
-        tables=tuple(sorted(set(SCAN.findall(text)))),
+        tables=tuple(sorted(scans - from_functions)),
         functions=tuple(sorted(used)),
-        variable=tuple(sorted({*built_in, *_not_repeatable(used.values())})),
+        variable=tuple(
+            sorted(
+                {
+                    *from_functions,
+                    *functions_in_plan(calls, variable_builtins() - owners.keys()),
+                    *_not_repeatable(used.values()),
+                    *_not_installed(calls, owners),
+                }
+            )
+        ),
     )
 
 
@@ -89,24 +127,20 @@ def neutral(text: str, scoped: Mapping[str, str]) -> str:
     return text
 
 
-@functools.cache
 def variable_builtins() -> frozenset[str]:
     """Return the engine's functions whose value depends on more than arguments."""
-    config = SessionConfig().with_information_schema(enabled=True)
-    rows = SessionContext(config).sql(NOT_DETERMINISTIC).to_pydict()
-    return frozenset(rows["routine_name"])
+    return frozenset(
+        each.name
+        for each in _builtins()
+        if not each.deterministic and each.kind != "table"
+    )
 
 
-def _callable_names(entries: Mapping[str, FunctionEntry]) -> set[str]:
-    return {
-        alias for entry in entries.values() for alias in (entry.name, *entry.aliases)
-    }
-
-
-def _owner(name: str, entries: Mapping[str, FunctionEntry]) -> FunctionEntry:
-    if name in entries:
-        return entries[name]
-    return next(entry for entry in entries.values() if name in entry.aliases)
+@functools.cache
+def _builtins() -> frozenset[Routine]:
+    """Return the engine's own functions, those for Spark among them."""
+    both = (builtins_of(datafusion.__version__, spark=spark) for spark in (True, False))
+    return frozenset(routine for each in both for routine in each.routines)
 
 
 def _not_repeatable(entries: Collection[FunctionEntry]) -> set[str]:
@@ -115,3 +149,9 @@ def _not_repeatable(entries: Collection[FunctionEntry]) -> set[str]:
         for entry in entries
         if entry.volatility != "immutable" or entry.digest is None
     }
+
+
+def _not_installed(calls: str, owners: Collection[str]) -> set[str]:
+    """Return functions that a frame brought along: nobody can say what they do."""
+    known = {each.name for each in _builtins()} | SYNTAX | set(owners)
+    return {f"{name} (not installed)" for name in set(CALL.findall(calls)) - known}

@@ -8,6 +8,8 @@ from datafusion.plan import MetricsSet
 from dagster_dfsession.profile.base import Frozen
 
 SCAN = "DataSourceExec"
+MOST_FILES = 200
+"""Files opened up to which they are named: each has some 45 metrics to look through."""
 MEMORY = ("peak_mem_used", "build_mem_used")
 
 
@@ -42,6 +44,25 @@ def query_metrics(frame: DataFrame) -> QueryMetrics:
         spilled_bytes=_total(every, "spilled_bytes"),
         peak_memory_bytes=sum(_total(every, name) for name in MEMORY),
     )
+
+
+def files_opened(frame: DataFrame) -> frozenset[str] | None:
+    """Return the paths of the data files that an executed frame opened.
+
+    Paths are as the engine's object stores have them: without scheme and bucket, and
+    without a leading slash. None: they were more than `MOST_FILES`.
+    """
+    operators = frame.execution_plan().collect_metrics()
+    scans = [metrics for name, metrics in operators if SCAN in name.split("(")[0]]
+    if _total(scans, "files_opened") > MOST_FILES:
+        return None
+    labels = (
+        metric.labels().get("filename")
+        for scan in scans
+        for metric in scan.metrics()
+        if metric.name == "bytes_scanned"
+    )
+    return frozenset(path for path in labels if path is not None)
 
 
 def _total(metrics: Iterable[MetricsSet], name: str) -> int:

@@ -7,7 +7,7 @@ import pyarrow as pa
 from datafusion import DataFrame
 
 from dagster_dfsession.errors import DfSessionError
-from dagster_dfsession.query.metrics import QueryMetrics, query_metrics
+from dagster_dfsession.query.metrics import QueryMetrics, files_opened, query_metrics
 from dagster_dfsession.session.failures import engine_errors
 
 
@@ -42,6 +42,11 @@ class Execution:
     def metrics(self) -> QueryMetrics:
         """Totals of what was read so far."""
         return query_metrics(self._frame)
+
+    @property
+    def files(self) -> frozenset[str] | None:
+        """Paths of the data files opened so far; None: too many to name."""
+        return files_opened(self._frame)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         started = time.perf_counter()

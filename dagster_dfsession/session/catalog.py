@@ -7,8 +7,6 @@ from typing import Any, Protocol
 
 from datafusion.catalog import CatalogProvider, SchemaProvider, Table
 
-from dagster_dfsession.errors import DfSessionError
-
 TableName = tuple[str, str]
 """Schema and table, as `("raw", "flights")`."""
 
@@ -29,7 +27,7 @@ class NoTables:
     def open(self, name: TableName) -> Table | None:
         """Return None."""
         del name
-        return None  # noqa: PLR1711, RET501  # mypy wants the None said
+        return None  # mypy wants the None said
 
     def names(self) -> Collection[TableName]:
         """Return nothing."""
@@ -49,7 +47,7 @@ class SessionCatalog(CatalogProvider):
         self.source: TableSource = NoTables()
         self._registered: dict[TableName, Table] = {}
         self._bound: Mapping[TableName, Table] = {}
-        self._failure: DfSessionError | None = None
+        self._failure: Exception | None = None
         self._planning = threading.RLock()
 
     def schema_names(self) -> set[str]:
@@ -71,7 +69,7 @@ class SessionCatalog(CatalogProvider):
                 return tables[name]
         try:
             return self.source.open(name)
-        except DfSessionError as error:
+        except Exception as error:  # noqa: BLE001  # `planning` raises it as it was
             self._failure = error
             return None
 
@@ -101,7 +99,7 @@ class SessionCatalog(CatalogProvider):
         """Let names mean other tables while one query is planned, on one thread.
 
         Raises:
-            DfSessionError: The source failed to open a table that the query names.
+            Exception: What the source raised when it opened a table of the query.
         """
         with self._planning:
             before, self._bound, self._failure = self._bound, bound, None
@@ -120,8 +118,9 @@ class _SchemaView(SchemaProvider):
         self._name = name
 
     @property
-    def table_names(self) -> set[str]:  # type: ignore[override]  # the engine reads it as a property
-        return {t for schema, t in self._catalog.known_names() if schema == self._name}
+    def table_names(self) -> list[str]:  # type: ignore[override]  # the engine reads a property, and no set
+        known = self._catalog.known_names()
+        return sorted(table for schema, table in known if schema == self._name)
 
     def table(self, name: str) -> Table | None:
         return self._catalog.find((self._name, name))
@@ -132,7 +131,7 @@ class _SchemaView(SchemaProvider):
 
     def deregister_table(self, name: str, cascade: bool = True) -> None:  # noqa: FBT001, FBT002  # the engine's signature
         del cascade
-        self._catalog.remove((self._name, name))
+        self._catalog.forget((self._name, name))
 
     def table_exist(self, name: str) -> bool:
         return (self._name, name) in self._catalog.known_names()

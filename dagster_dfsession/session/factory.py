@@ -1,9 +1,11 @@
 """The one way to build a session: shared, pooled or alone, the same phases run."""
 
+import logging
 import os
 import tempfile
 import time
 from pathlib import Path
+from types import MappingProxyType
 
 from dagster_dfsession.errors import InstallError
 from dagster_dfsession.plan.build import SessionPlan
@@ -12,13 +14,15 @@ from dagster_dfsession.profile.runtime import Spill, SpillToDisk
 from dagster_dfsession.session.catalog import SessionCatalog, TableSource
 from dagster_dfsession.session.functions.library import Library, load_library
 from dagster_dfsession.session.machine import memory_limit
-from dagster_dfsession.session.phases import INSTALLERS
-from dagster_dfsession.session.report import InstallReport, PhaseReport
+from dagster_dfsession.session.phases import run_phases
+from dagster_dfsession.session.report import InstallReport
 from dagster_dfsession.session.runtime_env import describe_runtime_env
 from dagster_dfsession.session.session import Session, remove_directory
 from dagster_dfsession.session.site import Site
 from dagster_dfsession.telemetry.spans import span
 
+LOG = logging.getLogger("dagster_dfsession")
+LEVELS = MappingProxyType({"debug": logging.DEBUG, "info": logging.INFO})
 SPILL_PREFIX = "dfsession_"
 
 
@@ -80,15 +84,10 @@ def open_session(
             remove_directory(site.spill_dir)
         raise
     elapsed_ms = (time.perf_counter() - started) * 1000
-    return Session(site, InstallReport(phases=phases, elapsed_ms=elapsed_ms))
-
-
-def run_phases(site: Site) -> tuple[PhaseReport, ...]:
-    """Run the plan's phases in order; what a context has already is left alone."""
-    return tuple(
-        PhaseReport(phase=step.phase, installed=INSTALLERS[step.phase](site))
-        for step in site.plan.steps
-    )
+    report = InstallReport(phases=phases, elapsed_ms=elapsed_ms)
+    if plan.reporting.install_log in LEVELS:
+        LOG.log(LEVELS[plan.reporting.install_log], "%s: %s", plan.name, report)
+    return Session(site, report)
 
 
 def _spill_dir(spill: Spill, label: str) -> str | None:

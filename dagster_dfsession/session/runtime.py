@@ -16,7 +16,8 @@ class SessionRuntime(Frozen, frozen=True):
     """A session as observed; built from snapshots alone, without an engine.
 
     Attributes:
-        settings: Every effective setting by key.
+        settings: The effective settings by key, less those that differ between two
+            sessions of one plan.
         runtime_env: What the engine does not tell of its memory and disk.
         profile_hash: What was asked for.
     """

@@ -3,6 +3,7 @@
 import shutil
 import weakref
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any
 
@@ -12,11 +13,15 @@ from typing_extensions import Self
 
 from dagster_dfsession.errors import SessionError
 from dagster_dfsession.plan.build import SessionPlan
+from dagster_dfsession.plan.classification import hashed_settings
 from dagster_dfsession.profile.sql import SqlPolicy
 from dagster_dfsession.session.catalog import SessionCatalog, TableName
-from dagster_dfsession.session.engine_settings import read_settings
+from dagster_dfsession.session.engine_settings import default_settings, read_settings
 from dagster_dfsession.session.failures import engine_errors, shortened
-from dagster_dfsession.session.functions.snapshot import read_functions
+from dagster_dfsession.session.functions.snapshot import (
+    FunctionsSnapshot,
+    read_functions,
+)
 from dagster_dfsession.session.report import InstallReport
 from dagster_dfsession.session.runtime import SessionRuntime
 from dagster_dfsession.session.site import Site
@@ -38,7 +43,7 @@ class Session:
         self._site: Site | None = site
         self._plan = site.plan
         self._options = sql_options(site.plan.statements.policy)
-        self._observed: SessionRuntime | None = None
+        self._observed: tuple[object, FunctionsSnapshot] | None = None
         self._cleanup = (
             None
             if site.spill_dir is None
@@ -103,14 +108,21 @@ class Session:
         """
         site = self._open
         with (
-            engine_errors(
-                f"planning {shortened(query)!r}", known_tables=self.table_names
-            ),
+            self.named_errors(f"planning {shortened(query)!r}"),
             site.catalog.planning(bound),
         ):
             return site.ctx.sql_with_options(
                 query, self._options, param_values=dict(params or {})
             )
+
+    def named_errors(self, doing: str) -> AbstractContextManager[None]:
+        """Return `engine_errors` that knows this session's tables."""
+        names = self._plan.catalog
+        return engine_errors(
+            doing,
+            known_tables=self.table_names,
+            home=(names.default_catalog, names.default_schema),
+        )
 
     def table_names(self) -> list[str]:
         """Return the names that a query may use, as SQL spells them, sorted."""
@@ -124,28 +136,36 @@ class Session:
     def snapshot(self) -> SessionRuntime:
         """Return what the session says of itself now.
 
-        It is read once where the SQL policy lets nobody change a setting.
+        Settings are read each time, functions again once there are others: what was
+        changed behind this class, through `ctx`, is seen. Not seen are a table
+        function registered so, and a function put in the place of one of its name.
 
         Raises:
+            SessionError: The session is closed.
             SnapshotError: The engine did not tell.
         """
-        if self._observed is None or self._plan.statements.policy.allow_statements:
-            site = self._open
-            settings = read_settings(site.ctx)
-            created_by = settings["datafusion.execution.parquet.created_by"]
-            self._observed = SessionRuntime(
-                settings=settings,
-                functions=read_functions(
-                    site.ctx,
-                    site.library,
-                    site.functions,
-                    spark=site.plan.functions.spark,
-                ),
-                runtime_env=site.runtime_env,
-                versions=engine_versions(created_by.rpartition(" ")[2]),
-                profile_hash=self._plan.profile_hash,
+        site = self._open
+        created_by = default_settings()["datafusion.execution.parquet.created_by"]
+        return SessionRuntime(
+            settings=hashed_settings(read_settings(site.ctx)),
+            functions=self._functions(site),
+            runtime_env=site.runtime_env,
+            versions=engine_versions(created_by.rpartition(" ")[2]),
+            profile_hash=self._plan.profile_hash,
+        )
+
+    def _functions(self, site: Site) -> FunctionsSnapshot:
+        # Reading them takes 3 ms, looking at their names a tenth.
+        named = tuple(
+            frozenset(names())
+            for names in (site.ctx.udfs, site.ctx.udafs, site.ctx.udwfs)
+        )
+        if self._observed is None or self._observed[0] != named:
+            found = read_functions(
+                site.ctx, site.library, site.functions, spark=site.plan.functions.spark
             )
-        return self._observed
+            self._observed = (named, found)
+        return self._observed[1]
 
     def close(self) -> None:
         """Drop the context and its spill directory; closing twice is fine."""

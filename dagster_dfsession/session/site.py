@@ -1,7 +1,7 @@
 """What the phases build on: one context under construction."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from datafusion import SessionContext
 
@@ -26,7 +26,7 @@ class Site:
         runtime_env: The runtime that the context is built with.
         spill_dir: Directory of this context alone; None: the system's choice.
         functions: Names of the user functions that it has.
-        once: Names of what the engine refuses to take twice.
+        once: Phase and name of what is there already.
     """
 
     plan: SessionPlan
@@ -35,7 +35,7 @@ class Site:
     runtime_env: RuntimeEnvSnapshot
     spill_dir: str | None = None
     functions: tuple[str, ...] = ()
-    once: set[str] = dataclasses.field(default_factory=set)
+    once: set[tuple[Phase, str]] = dataclasses.field(default_factory=set)
     built: SessionContext | None = None
 
     @property
@@ -50,3 +50,13 @@ class Site:
                 Phase.CONTEXT.value, "SessionContext", "this phase has to run first"
             )
         return self.built
+
+    def missing(self, phase: Phase, names: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the names that a phase has not installed yet."""
+        fresh = (name for name in names if (phase, name) not in self.once)
+        return tuple(dict.fromkeys(fresh))
+
+    def installed(self, phase: Phase, *names: str) -> tuple[str, ...]:
+        """Note that a phase has installed something; return its names."""
+        self.once.update((phase, name) for name in names)
+        return names

@@ -69,7 +69,8 @@ def check_pair(datafusion: str, deltalake: str) -> None:
         >>> check_pair("55.0.0", "1.6.6")
         >>> check_pair("54.0.0", "1.6.6")
         Traceback (most recent call last):
-        dagster_dfsession.errors.EngineVersionError: datafusion 54.0.0 is not supported; run: pip install 'datafusion>=55,<56' 'deltalake>=1.6,<1.7'
+        dagster_dfsession.errors.EngineVersionError: datafusion 54.0.0 is not supported;
+        run: pip install 'datafusion>=55,<56' 'deltalake>=1.6,<1.7'
     """
     major = datafusion.partition(".")[0]
     if major not in DELTALAKE_FOR:

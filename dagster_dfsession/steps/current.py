@@ -1,6 +1,9 @@
 """Which step is running, asked of Dagster at the moment it matters."""
 
+from collections.abc import Sequence
+
 import dagster as dg
+from dagster_shared.check import CheckError
 
 from dagster_dfsession.pool.scope import Scope
 
@@ -14,7 +17,10 @@ def current_step() -> dg.OpExecutionContext | None:
 
 
 def current_scope(run_id: str) -> Scope:
-    """Return run, step and attempt; the step is `adhoc` outside one."""
+    """Return run, step and attempt; the step is `adhoc` outside one.
+
+    A thread that an asset starts is outside, for all that Dagster tells.
+    """
     step = current_step()
     if step is None:
         return Scope(run_id=run_id)
@@ -23,3 +29,15 @@ def current_scope(run_id: str) -> Scope:
         step=step.get_step_execution_context().step.key,
         attempt=step.retry_number,
     )
+
+
+def asset_keys(step: dg.OpExecutionContext) -> list[Sequence[str]]:
+    """Return the asset keys of the code location that a step belongs to.
+
+    A run that a script started belongs to none: then those of its job, inputs included.
+    """
+    try:
+        graph = step.repository_def.asset_graph
+    except CheckError:
+        graph = step.job_def.asset_layer.asset_graph
+    return [key.path for key in graph.get_all_asset_keys()]

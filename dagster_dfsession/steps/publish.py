@@ -107,8 +107,10 @@ def _changes(
     """Compare with the asset's previous materialization, whichever run it was."""
     event = step.instance.get_latest_materialization_event(dg.AssetKey(made.target.key))
     before = event.asset_materialization if event else None
-    if before is None or RECORD not in before.metadata:
+    if before is None:
         return FIRST
+    if RECORD not in before.metadata:
+        return "unknown: the materialization before has no record of its session"
     try:
         record = store.get(str(before.metadata[RECORD].value))
     except RecordError as error:
@@ -117,15 +119,21 @@ def _changes(
 
 
 def publish_running_asset(
-    value: Any, *, run: RunSession, lease: Lease
+    value: Any, *, run: RunSession, lease: Lease, lake: Lake | None
 ) -> dg.MaterializeResult[None]:
-    """Write the table of the asset that is running, in the run's first lake.
+    """Write the table of the asset that is running.
+
+    Args:
+        value: Its table.
+        run: The session of the run.
+        lease: The session as lent to the step.
+        lake: Where to; None: the run's first lake.
 
     Raises:
         SessionError: No lake is known, or no single asset is running.
         DfSessionError: The value could not be computed or written; nothing was.
     """
-    lake, step = run.tables.first_lake, current_step()
+    lake, step = lake or run.tables.first_lake, current_step()
     if lake is None:
         raise SessionError(
             "there is no lake to write to: give the session resource a root_uri, or "

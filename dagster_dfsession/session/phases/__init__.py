@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from dagster_dfsession.errors import DfSessionError, InstallError, listing
+from dagster_dfsession.plan.build import PhaseStep
 from dagster_dfsession.plan.phases import Phase
 from dagster_dfsession.session.phases.catalogs import install_catalogs
 from dagster_dfsession.session.phases.context import install_context
@@ -12,7 +14,8 @@ from dagster_dfsession.session.phases.hooks import install_hooks
 from dagster_dfsession.session.phases.observability import install_observability
 from dagster_dfsession.session.phases.planning import install_planning_extensions
 from dagster_dfsession.session.phases.schema_guards import install_schema_guards
-from dagster_dfsession.session.site import Installer
+from dagster_dfsession.session.report import PhaseReport
+from dagster_dfsession.session.site import Installer, Site
 
 INSTALLERS: Mapping[Phase, Installer] = MappingProxyType(
     {
@@ -26,3 +29,31 @@ INSTALLERS: Mapping[Phase, Installer] = MappingProxyType(
         Phase.OBSERVABILITY: install_observability,
     }
 )
+
+
+def run_phases(
+    site: Site, installers: Mapping[Phase, Installer] = INSTALLERS
+) -> tuple[PhaseReport, ...]:
+    """Run the plan's phases in order; what a context has already is left alone.
+
+    Raises:
+        SettingError: The engine refused a setting.
+        InstallError: A phase failed; the message names the phase and what it was at.
+    """
+    return tuple(
+        PhaseReport(
+            phase=step.phase, installed=_installed(step, site, installers[step.phase])
+        )
+        for step in site.plan.steps
+    )
+
+
+def _installed(step: PhaseStep, site: Site, install: Installer) -> tuple[str, ...]:
+    try:
+        return install(site)
+    except DfSessionError:
+        raise
+    except Exception as error:
+        raise InstallError.during(
+            step.phase.value, listing(step.items), f"{type(error).__name__}: {error}"
+        ) from error

@@ -12,7 +12,7 @@ def install_hooks(site: Site) -> tuple[str, ...]:
     Raises:
         InstallError: A hook cannot be imported, is not callable, or raised.
     """
-    fresh = [path for path in site.plan.hooks if path not in site.once]
+    fresh = site.missing(Phase.EXTENSION_HOOKS, site.plan.hooks)
     for path in fresh:
         try:
             import_object(path)(site.ctx)
@@ -20,5 +20,5 @@ def install_hooks(site: Site) -> tuple[str, ...]:
             raise InstallError.during(
                 Phase.EXTENSION_HOOKS.value, path, f"{type(error).__name__}: {error}"
             ) from error
-        site.once.add(path)
-    return tuple(fresh)
+        site.installed(Phase.EXTENSION_HOOKS, path)
+    return fresh

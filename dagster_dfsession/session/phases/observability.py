@@ -5,12 +5,15 @@ import pyarrow.dataset as ds
 from datafusion.catalog import Table
 
 from dagster_dfsession.plan.build import SYSTEM_TABLES
+from dagster_dfsession.plan.phases import Phase
 from dagster_dfsession.session.site import Site
 
 
 def install_observability(site: Site) -> tuple[str, ...]:
     """Add the tables `dfsession.session` and `dfsession.settings`."""
-    if not site.plan.reporting.system_tables:
+    wanted = SYSTEM_TABLES if site.plan.reporting.system_tables else ()
+    names = site.missing(Phase.OBSERVABILITY, wanted)
+    if not names:
         return ()
     session = pa.table(
         {
@@ -31,4 +34,4 @@ def install_observability(site: Site) -> tuple[str, ...]:
     for name, rows in zip(SYSTEM_TABLES, (session, settings), strict=True):
         schema, _, table = name.partition(".")
         site.catalog.add((schema, table), Table(ds.dataset(rows)))
-    return SYSTEM_TABLES
+    return site.installed(Phase.OBSERVABILITY, *names)

@@ -2,6 +2,7 @@
 
 from dagster_dfsession.errors import InstallError
 from dagster_dfsession.plan.phases import Phase
+from dagster_dfsession.session.failures import shortened
 from dagster_dfsession.session.site import Site
 
 
@@ -11,16 +12,18 @@ def install_planning_extensions(site: Site) -> tuple[str, ...]:
     Raises:
         InstallError: A statement does not plan; the message has the engine's reason.
     """
-    fresh = [
-        each for each in site.plan.statements.prepared if each.name not in site.once
-    ]
-    for each in fresh:
+    phase = Phase.PLANNING_EXTENSIONS
+    prepared = site.plan.statements.prepared
+    fresh = site.missing(phase, [each.name for each in prepared])
+    for each in prepared:
+        if each.name not in fresh:
+            continue
         types = f"({', '.join(each.types)})" if each.types else ""
         try:
             site.ctx.sql(f"PREPARE {each.name}{types} AS {each.sql}")
         except Exception as error:
             raise InstallError.during(
-                Phase.PLANNING_EXTENSIONS.value, each.name, f"{error} in {each.sql!r}"
+                phase.value, each.name, f"{error} in {shortened(each.sql)!r}"
             ) from error
-        site.once.add(each.name)
-    return tuple(each.name for each in fresh)
+        site.installed(phase, each.name)
+    return fresh

@@ -15,16 +15,23 @@ def install_schema_guards(site: Site) -> tuple[str, ...]:
     effective = read_settings(site.ctx)
     wanted = [setting for setting in site.plan.settings if not setting.is_runtime]
     for setting in wanted:
-        if _spelt(effective[setting.key]) != _spelt(setting.value):
+        found = effective.get(setting.key)
+        if found is None or _meant(found) != _meant(setting.value):
             raise InstallError.during(
                 Phase.SCHEMA_GUARDS.value,
                 setting.key,
                 f"{setting.source} asks for {setting.value!r}, "
-                f"the engine has {effective[setting.key]!r}",
+                f"the engine has {found!r}; write it as the engine does",
             )
-    return tuple(setting.key for setting in wanted)
+    keys = site.missing(Phase.SCHEMA_GUARDS, [setting.key for setting in wanted])
+    return site.installed(Phase.SCHEMA_GUARDS, *keys)
 
 
-def _spelt(value: str) -> str:
-    text = value.strip().lower()
-    return str(int(text)) if text.isdigit() else text
+def _meant(value: str) -> str | float:
+    """Return what two spellings of one value have in common."""
+    for number in (int, float):
+        try:
+            return number(value)
+        except ValueError:
+            continue
+    return value.lower()

@@ -1,0 +1,93 @@
+"""Tables and texts on Dagster's page, cut to the room there is."""
+
+import bisect
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+TYPES: Mapping[type, str] = MappingProxyType({bool: "bool", int: "int", str: "string"})
+
+
+def size_of(entries: Mapping[str, Any]) -> int:
+    """Return the bytes that entries take in Dagster's event log."""
+    event = dg.AssetMaterialization(asset_key="size", metadata=entries)
+    return len(dg.serialize_value(event))
+
+
+def arrow_table_schema(schema: pa.Schema) -> dg.TableSchema:
+    """Return an Arrow schema as Dagster shows it."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                name=field.name,
+                type=bounded(str(field.type), 500),
+                constraints=dg.TableColumnConstraints(nullable=field.nullable),
+            )
+            for field in schema
+        ]
+    )
+
+
+def table_of(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[str]
+) -> dg.TableMetadataValue:
+    """Return rows as a table; its columns have the types of the first row."""
+    records = [dg.TableRecord({name: row[name] for name in columns}) for row in rows]
+    first = records[0].data if records else {}
+    kinds = {name: TYPES.get(type(first.get(name)), "string") for name in columns}
+    schema = dg.TableSchema(
+        [dg.TableColumn(name, kind) for name, kind in kinds.items()]
+    )
+    return dg.MetadataValue.table(records, schema=schema)
+
+
+def plan_text(text: str, chars: int) -> dg.MarkdownMetadataValue:
+    """Return the first lines of a plan, and how many are left out."""
+    lines = "\n".join(bounded(line, 110) for line in text.splitlines())
+    return dg.MetadataValue.md(f"```text\n{_first_lines(lines, chars)}\n```")
+
+
+def _first_lines(text: str, chars: int) -> str:
+    if len(text) <= chars:
+        return text
+    lines, kept = text.splitlines(), text[: chars + 1].splitlines()[:-1]
+    return "\n".join([*kept, f"and {len(lines) - len(kept)} more lines"])
+
+
+def fewer_rows(table: dg.TableMetadataValue, keep: int) -> dg.TableMetadataValue:
+    """Return the first rows; one more row says how many are left out."""
+    if len(table.records) <= keep:
+        return table
+    first, *others = (column.name for column in table.schema.columns)
+    said = {first: f"and {len(table.records) - keep} more", **dict.fromkeys(others)}
+    return dg.MetadataValue.table(
+        [*table.records[:keep], dg.TableRecord(said)], schema=table.schema
+    )
+
+
+def fewer_columns(schema: dg.TableSchema, budget: int) -> dg.TableSchema:
+    """Return the first columns, as many as fit; the table says how many there are."""
+    columns = schema.columns
+
+    def first(keep: int) -> dg.TableSchema:
+        more = f"and {len(columns) - keep} more columns"
+        return dg.TableSchema(columns[:keep], dg.TableConstraints(other=[more]))
+
+    keeps = range(len(columns))
+    fitting = bisect.bisect_right(
+        keeps, budget, key=lambda keep: size_of({"columns": first(keep)})
+    )
+    return first(max(fitting - 1, 0))
+
+
+def bounded(text: str, chars: int) -> str:
+    """Return the text, or its beginning and an ellipsis.
+
+    Examples:
+        >>> bounded("datafusion", 5)
+        'data…'
+    """
+    return text if len(text) <= chars else f"{text[: chars - 1]}…"

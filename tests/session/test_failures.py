@@ -1,0 +1,201 @@
+"""What the engine says, as errors of this package."""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import pyarrow as pa
+import pytest
+from datafusion import udf
+from hypothesis import given
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from dagster_dfsession.errors import (
+    ColumnNotFoundError,
+    FunctionFailedError,
+    MemoryLimitError,
+    PoolError,
+    QueryError,
+    TableNotFoundError,
+)
+from dagster_dfsession.profile.catalog import CatalogProfile
+from dagster_dfsession.profile.execution import ExecutionProfile
+from dagster_dfsession.profile.runtime import (
+    FairPool,
+    GreedyPool,
+    NoSpill,
+    RuntimeProfile,
+)
+from dagster_dfsession.session.failures import engine_errors, query_error, shortened
+from dagster_dfsession.session.functions.guard import GuardedScalar
+from dagster_dfsession.session.session import Session
+
+Opened = Callable[..., Session]
+
+MOST_CHARS = 1600
+
+
+def with_rows(session: Session) -> Session:
+    rows = pa.record_batch({"dep_delay": [1, 2], "dest": ["IAH", "MIA"]})
+    session.ctx.register_batch("flights", rows)
+    return session
+
+
+def refused(session: Session, query: str, kind: type[QueryError]) -> str:
+    with pytest.raises(QueryError) as error:
+        session.sql(query)
+    assert type(error.value) is kind
+    assert error.value.__cause__ is not None
+    return str(error.value)
+
+
+def test_a_table_that_is_not_there_is_named_with_the_one_that_was_meant(
+    opened: Opened,
+) -> None:
+    session = with_rows(opened())
+
+    assert refused(session, "SELECT * FROM flihgts", TableNotFoundError) == snapshot()
+    assert "table 'raw.x' was" in refused(
+        session, "SELECT * FROM raw.x", TableNotFoundError
+    )
+    assert "table 'other.raw.x' was" in refused(
+        session, "SELECT * FROM other.raw.x", TableNotFoundError
+    )
+
+
+def test_a_table_is_named_as_its_asset_key_whatever_the_catalog_is_called(
+    opened: Opened,
+) -> None:
+    names = CatalogProfile(default_catalog="house", default_schema="main")
+
+    with pytest.raises(TableNotFoundError) as error:
+        opened(catalog=names).sql("SELECT * FROM x")
+    assert error.value.table == "x"
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are(
+    opened: Opened,
+) -> None:
+    query = "SELECT dep_dely FROM flights"
+
+    assert refused(with_rows(opened()), query, ColumnNotFoundError) == snapshot()
+
+
+def test_a_function_that_is_not_there_is_named(opened: Opened) -> None:
+    query = "SELECT haversine(dep_delay) FROM flights"
+
+    assert refused(with_rows(opened()), query, QueryError) == snapshot()
+
+
+def test_what_is_no_sql_is_told_where(opened: Opened) -> None:
+    assert refused(opened(), "SELEKT 1", QueryError) == snapshot()
+
+
+@pytest.mark.parametrize("pool", [FairPool(size="4M"), GreedyPool(size="4M")])
+def test_a_query_over_the_memory_limit_says_what_to_do(
+    pool: FairPool | GreedyPool, opened: Opened
+) -> None:
+    session = opened(
+        runtime=RuntimeProfile(memory_pool=pool, spill=NoSpill()),
+        execution=ExecutionProfile(target_partitions=1),
+    )
+    frame = session.sql(
+        "SELECT value % 100000 AS k, array_agg(value) FROM generate_series(1, 300000) "
+        "GROUP BY 1"
+    )
+
+    with pytest.raises(MemoryLimitError) as error, engine_errors("computing busy"):
+        frame.collect()
+    text = str(error.value)
+    assert text.startswith(
+        "computing busy: more memory was needed than the session may use: Failed to"
+    )
+    # The kind of pool survives the settings that are set after it was built.
+    assert f"{type(pool).__name__.removesuffix('Pool').lower()}(" in text
+    assert text.endswith(
+        "Raise runtime.memory_pool, lower execution.target_partitions, or let the query "
+        "spill (runtime.spill)."
+    )
+
+
+def test_a_sort_that_may_not_spill_says_what_to_do(opened: Opened) -> None:
+    session = opened(
+        runtime=RuntimeProfile(memory_pool=FairPool(size="2M"), spill=NoSpill()),
+        execution=ExecutionProfile(target_partitions=1, sort_spill_reservation=1024),
+    )
+    frame = session.sql("SELECT * FROM generate_series(1, 1000000) ORDER BY 1 DESC")
+
+    with pytest.raises(MemoryLimitError) as error, engine_errors("sorting"):
+        frame.collect()
+    assert str(error.value) == snapshot()
+
+
+def broken(*_: Any) -> NoReturn:
+    raise LookupError("no airport " + "x" * 5000)
+
+
+def test_a_function_that_raises_is_an_error_of_the_query(opened: Opened) -> None:
+    session = with_rows(opened())
+    session.ctx.register_udf(
+        udf(broken, [pa.int64()], pa.int64(), "volatile", name="airport")
+    )
+
+    frame = session.sql("SELECT airport(dep_delay) FROM flights")
+    with pytest.raises(QueryError, match="LookupError.*no airport x") as error:
+        with engine_errors("computing airports"):
+            frame.collect()
+    assert len(str(error.value)) < MOST_CHARS
+
+
+def test_a_declared_function_that_raises_is_named(opened: Opened) -> None:
+    session = with_rows(opened())
+    guarded = GuardedScalar("airport", __name__, broken, pa.int64())
+    session.ctx.register_udf(
+        udf(guarded, [pa.int64()], pa.int64(), "volatile", name="airport")
+    )
+
+    frame = session.sql("SELECT airport(dep_delay) FROM flights")
+    with pytest.raises(FunctionFailedError) as error, engine_errors("computing it"):
+        frame.collect()
+    assert str(error.value).startswith(
+        "computing it: user function 'airport' raised LookupError: no airport xxx"
+    )
+    assert len(str(error.value)) < MOST_CHARS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "table '{long}' not found",
+        "Schema error: No field named {long}",
+        "user function 'x' raised {long}",
+        "Resources exhausted: {long}",
+        "DDL not supported: {short}",
+        "{long}",
+    ],
+)
+def test_no_message_is_longer_than_a_screen(text: str) -> None:
+    said = text.format(long="word " * 5000, short="word")
+    query = shortened("SELECT " + "x" * 5000)
+
+    error = query_error(said, f"planning {query!r}", lambda: ["t" * 300] * 500)
+
+    assert len(str(error)) < MOST_CHARS
+
+
+def test_errors_of_this_package_pass_as_they_are() -> None:
+    mine = PoolError("mine")
+
+    with pytest.raises(PoolError) as error, engine_errors("doing something"):
+        raise mine
+    assert error.value is mine
+    assert mine.__cause__ is None
+
+
+@given(st.text(max_size=500), st.integers(2, 300))
+def test_a_shortened_text_is_one_line_of_bounded_length(text: str, chars: int) -> None:
+    line = shortened(text, chars)
+
+    assert len(line) <= chars
+    assert len(line.splitlines()) <= 1
+    assert line.removesuffix("…") in " ".join(text.split())
