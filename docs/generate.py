@@ -8,6 +8,7 @@ import argparse
 import ast
 import importlib
 import operator
+import re
 import sys
 import types
 import typing
@@ -43,7 +44,7 @@ METADATA = {
     metadata.RESULT_SETTINGS_HASH: ("text", "those of them that can change a result"),
     metadata.UDF_SNAPSHOT_HASH: ("text", "user functions with their code, built-ins"),
     metadata.PROFILE_HASH: ("text", "what was asked for"),
-    metadata.PLAN_HASH: ("text", "the optimized query over named tables; see below"),
+    metadata.PLAN_HASH: ("text", "the optimized query, its functions, such settings"),
     metadata.ENGINE: ("text", "versions of datafusion, deltalake and Python"),
     metadata.SETTINGS: ("table", "settings that are not the engine's defaults"),
     metadata.UDFS: ("table", "user functions: signature, volatility, digest, origin"),
@@ -132,7 +133,7 @@ def metadata_table() -> str:
     }
     if differing := keys ^ set(METADATA):
         raise SystemExit(f"METADATA of docs/generate.py and metadata.py: {differing}")
-    rows = ((f"`{key}`", kind, what) for key, (kind, what) in METADATA.items())
+    rows = [(f"`{key}`", kind, what) for key, (kind, what) in METADATA.items()]
     return _table(("key", "as", "what"), rows)
 
 
@@ -214,27 +215,25 @@ def _presets() -> Iterator[str]:
 def _parts() -> Iterator[str]:
     for path, presets in NAMED_PARTS.items():
         yield f"### `{path}`\n"
-        leaves = [leaf for leaf in LEAVES if leaf.startswith(f"{path}.")]
-        rows = (
-            (
-                f"`{leaf}`",
-                *(
-                    _value(leaf.removeprefix(f"{path}."), presets[name], leaf)
-                    for name in presets
-                ),
-            )
-            for leaf in leaves
-        )
-        yield _table(("field", *(f"`{name}`" for name in presets)), rows)
+        fields = [each for each in LEAVES if each.rpartition(".")[0] == path]
+        columns = [
+            [_shown(each, getattr(part, each.rpartition(".")[2])) for each in fields]
+            for part in presets.values()
+        ]
+        names = ("field", *(f"`{name}`" for name in presets))
+        rows = zip((f"`{each}`" for each in fields), *columns, strict=True)
+        yield _table(names, rows)
 
 
-def _value(path: str, holder: Any, leaf: str | None = None) -> str:
-    value = operator.attrgetter(path)(holder)
+def _value(path: str, profile: SessionProfile) -> str:
+    return _shown(path, operator.attrgetter(path)(profile))
+
+
+def _shown(path: str, value: Any) -> str:
     if isinstance(value, msgspec.Struct):
-        config = value.__struct_config__
         fields = (f", {k} {_plain(getattr(value, k))}" for k in value.__struct_fields__)
-        return f"{config.tag}{''.join(fields)}"
-    in_bytes = "bytes" in LEAVES[leaf or path].description.lower()
+        return f"{value.__struct_config__.tag}{''.join(fields)}"
+    in_bytes = "bytes" in LEAVES[path].description.lower()
     if in_bytes and isinstance(value, int) and value and value % 1024 == 0:
         return f"{value // MIB} MiB" if value % MIB == 0 else f"{value // 1024} KiB"
     return _plain(value)
@@ -249,8 +248,7 @@ def _plain(value: Any) -> str:
 
 
 def _hashes() -> Iterator[tuple[str, ...]]:
-    package = ROOT / "dagster_dfsession"
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted((ROOT / "dagster_dfsession").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "content_hash":
                 kind, version = map(ast.unparse, node.args[:2])
@@ -264,7 +262,7 @@ def _hashes() -> Iterator[tuple[str, ...]]:
 
 def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [" | ".join(cells) for cells in (headings, *rows)]
-    rule = "|".join("---" for _ in lines[0].split(" | "))
+    rule = re.sub("[^|]+", "---", lines[0])
     return "\n".join(
         [f"| {lines[0]} |", f"|{rule}|", *(f"| {line} |" for line in lines[1:]), ""]
     )

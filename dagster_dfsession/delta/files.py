@@ -11,7 +11,6 @@ from dagster_dfsession.delta.failures import delta_errors
 from dagster_dfsession.delta.location import Location
 from dagster_dfsession.errors import LocationError
 
-
 # Larger than any file, and read as "to the end". Told a size, deltalake asks for none
 # when it opens a file, which saves a request; and a hang: it would hold the interpreter
 # lock while it waits for the answer, which does not come as long as its few network

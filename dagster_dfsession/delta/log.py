@@ -23,6 +23,7 @@ keys: `files` when the commit touched whole files of its own only, else `rows`."
 
 _WINDOWS = (1, 1, 2, 4, 8, 16)
 _WIDEST = 32
+_CONNECTED = 1_000
 
 
 class Add(msgspec.Struct, frozen=True, rename="camel"):
@@ -140,6 +141,8 @@ def commits_backwards(files: LakeFiles, newest: int) -> Iterator[Commit]:
     Raises:
         DeltaError: The storage refused.
     """
+    oldest = max(newest - _CONNECTED, -1)
+    files = files.to_read(_path(version) for version in range(newest, oldest, -1))
     sizes = itertools.chain(_WINDOWS, itertools.repeat(_WIDEST))
     with ThreadPoolExecutor(max_workers=_WIDEST) as readers:
         while newest >= 0:
@@ -149,3 +152,7 @@ def commits_backwards(files: LakeFiles, newest: int) -> Iterator[Commit]:
                     return
                 yield commit
             newest = group[-1] - 1
+
+
+def _path(version: int) -> str:
+    return f"_delta_log/{version:020}.json"

@@ -21,7 +21,11 @@ from dagster_dfsession.pool.run import RunSession
 from dagster_dfsession.pool.tables import OpenedTable
 from dagster_dfsession.session.failures import engine_errors
 from dagster_dfsession.steps.current import current_step
-from dagster_dfsession.steps.partitions import PARTITION_EXPR, partition_request
+from dagster_dfsession.steps.partitions import (
+    PARTITION_EXPR,
+    partition_request,
+    plain_metadata,
+)
 
 VERSION = "version"
 COLUMNS = "columns"
@@ -46,7 +50,7 @@ def load(context: dg.InputContext, lake: Lake, run: RunSession, lease: Lease) ->
     """
     key = tuple(context.asset_key.path)
     asset = "/".join(key)
-    wanted = context.definition_metadata or {}
+    wanted = plain_metadata(context.definition_metadata)
     annotation = context.dagster_type.typing_type
     opened = _opened(run, lake, key, wanted.get(VERSION))
     keys = _partition_keys(context)
@@ -98,7 +102,7 @@ def _partition_keys(context: dg.InputContext) -> list[str] | None:
     """Return the upstream keys that the step reads; None: the whole table."""
     if not context.has_asset_partitions:
         return None
-    keys = sorted(context.asset_partition_keys)
+    keys = sorted(map(str, context.asset_partition_keys))
     if _has_partitions(context):
         return keys
     every = context.asset_partitions_def.get_partition_keys(
@@ -126,12 +130,14 @@ def _partition_filter(
     if not keys:
         return "false"
     upstream = context.upstream_output
-    metadata = (upstream.definition_metadata if upstream else None) or {}
-    expression = metadata.get(
-        PARTITION_EXPR, (context.definition_metadata or {}).get(PARTITION_EXPR)
+    metadata = plain_metadata(context.definition_metadata) | plain_metadata(
+        upstream.definition_metadata if upstream else None
     )
     request = partition_request(
-        context.asset_partitions_def, keys, expression, "/".join(opened.key)
+        context.asset_partitions_def,
+        keys,
+        metadata.get(PARTITION_EXPR),
+        "/".join(opened.key),
     )
     schema = table_schema(opened.delta)
     return to_sql(partition_predicate(request, schema), schema)

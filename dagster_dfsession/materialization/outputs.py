@@ -17,6 +17,7 @@ from dagster_dfsession.pool.tables import OpenedTable, RunTables
 from dagster_dfsession.query.content import content_digest
 from dagster_dfsession.query.identity import PlanIdentity, plan_identity
 from dagster_dfsession.query.stream import Execution
+from dagster_dfsession.session.catalog import TableName
 from dagster_dfsession.session.failures import engine_errors
 from dagster_dfsession.session.runtime import SessionRuntime
 
@@ -99,10 +100,11 @@ def _query(
     held = {scoped[name]: digest for name, digest in lease.digests.items()}
     read: list[InputRecord] = []
     registered, unknown = {}, []
+    spellings = _spellings(tables, lease)
     for spelt in identity.tables:
-        name = tables.spelt(spelt)
-        opened = tables.opened(name)
-        if name in lease.loaded:
+        name = spellings.get(spelt, tables.spelt(spelt))
+        opened = None if name is None else tables.opened(name)
+        if name is not None and name in lease.loaded:
             read.extend(_inputs_of([lease.loaded[name]]))
         elif opened is not None:
             read.append(_input(opened, None))
@@ -125,6 +127,19 @@ def _query(
         variable=variable,
         content=None if variable else content_hash("query", DATA_HASH_VERSION, known),
     )
+
+
+def _spellings(tables: RunTables, lease: Lease) -> dict[str, TableName | None]:
+    """Return tables as plans spell them; None: two are spelt alike.
+
+    A plan has no quotes, and a part of a key may have a dot itself.
+    """
+    names = {name for name in tables.names() if tables.opened(name)} | {*lease.loaded}
+    found: dict[str, TableName | None] = {}
+    for name in names:
+        spelt = tables.spelling(name)
+        found[spelt] = None if spelt in found else name
+    return found
 
 
 def _inputs_of(loaded: Iterable[LoadedInput]) -> Iterator[InputRecord]:

@@ -12,12 +12,13 @@ from datafusion.catalog import Table
 from deltalake import DeltaTable
 from typing_extensions import Self
 
-from dagster_dfsession.errors import PoolError, UnsupportedTypeError
+from dagster_dfsession.errors import PoolError, TableNotFoundError, UnsupportedTypeError
 from dagster_dfsession.plan.quoting import quoted_identifier
 from dagster_dfsession.pool.scope import Scope
 from dagster_dfsession.pool.tables import OpenedTable
 from dagster_dfsession.query.content import content_digest
 from dagster_dfsession.session.catalog import TableName
+from dagster_dfsession.session.failures import engine_errors
 from dagster_dfsession.session.session import Session
 
 NAME = re.compile("[a-z_][a-z0-9_]*")
@@ -98,7 +99,12 @@ class Lease:
             for name, data in (tables or {}).items():
                 full, own[self._bare(name)] = self._add(name, data)
                 scoped.append(full)
-            return session.sql(query, params=params, bound=own)
+            return session.sql(
+                query,
+                params=params,
+                bound=own,
+                known_tables=lambda: self._known_names(own),
+            )
         finally:
             # The frame holds what it was planned over.
             for full in scoped:
@@ -119,11 +125,18 @@ class Lease:
 
     def _planned(self, name: TableName, bound: Mapping[TableName, Table]) -> DataFrame:
         session = self._lent
-        with (
-            session.named_errors(f"opening {'.'.join(name)!r}"),
-            session.catalog.planning(bound),
-        ):
-            return session.ctx.table(_spelt(session, name))
+        spelt = session.spelling(name)
+        with engine_errors(f"opening {spelt!r}"), session.catalog.planning(bound):
+            try:
+                return session.ctx.table(_quoted(session, name))
+            except KeyError:
+                known = self._known_names(bound)
+                raise TableNotFoundError.named(spelt, known) from None
+
+    def _known_names(self, bound: Mapping[TableName, Table]) -> set[str]:
+        session = self.session
+        own = {session.spelling(name) for name in bound}
+        return own | (set(session.table_names()) - set(self._names))
 
     def register(self, name: str, data: Any) -> str:
         """Make data known under a name, for this lease only.
@@ -257,7 +270,7 @@ def _register(session: Session, scoped: str, data: Any) -> str | None:
     return content_digest(rows)
 
 
-def _spelt(session: Session, name: TableName) -> str:
+def _quoted(session: Session, name: TableName) -> str:
     schema, table = name
     parts = (table,) if schema == session.catalog.default_schema else name
     return ".".join(quoted_identifier(part) for part in parts)

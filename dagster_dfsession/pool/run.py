@@ -61,13 +61,11 @@ class RunSession:
             SessionError: Whatever `open_session` raises, at the first call.
         """
         with self._lock:
-            if self._lease is None or scope not in (
-                self._lease.scope,
-                Scope(run_id=self.run_id),
-            ):
+            lease = self._lease
+            if lease is None or not self._serves(lease, scope):
                 self._end_lease()
-                self._lease = Lease(self._opened(), scope)
-            return self._lease
+                lease = self._lease = Lease(self._opened(), scope)
+            return lease
 
     @property
     def session(self) -> Session | None:
@@ -81,6 +79,12 @@ class RunSession:
             if self._session is not None:
                 self._session.close()
                 self._session = None
+
+    def _serves(self, lease: Lease, scope: Scope) -> bool:
+        return not lease.session.closed and scope in (
+            lease.scope,
+            Scope(run_id=self.run_id),
+        )
 
     def _opened(self) -> Session:
         if self._session is None or self._session.closed:
@@ -96,6 +100,4 @@ class RunSession:
             lease.release()
         except PoolError as error:
             LOG.warning("dropping the session of run %s: %s", self.run_id, error)
-            if self._session is not None:
-                self._session.close()
-                self._session = None
+            lease.session.close()

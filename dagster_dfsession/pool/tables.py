@@ -1,5 +1,6 @@
 """The tables of a run: Delta tables by asset key, each at one version."""
 
+import itertools
 import threading
 from collections.abc import Callable, Collection, Sequence
 
@@ -133,8 +134,11 @@ class RunTables:
         return {*self._opened, *self._known}
 
     def _open_first(self, name: TableName) -> OpenedTable | None:
-        key = self.key_of(name)
-        for lake in self._lakes:
+        keys = [self.key_of(name)]
+        if name[0] == self._default_schema:
+            # A prefix that is spelt like the default schema is still a prefix.
+            keys.append(name)
+        for key, lake in itertools.product(keys, self._lakes):
             try:
                 location = lake.table(key)
             except LocationError:

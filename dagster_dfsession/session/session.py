@@ -2,8 +2,7 @@
 
 import shutil
 import weakref
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -93,6 +92,7 @@ class Session:
         *,
         params: Mapping[str, Any] | None = None,
         bound: Mapping[TableName, Table] = NOTHING_BOUND,
+        known_tables: Callable[[], Collection[str]] | None = None,
     ) -> DataFrame:
         """Plan one query under the profile's SQL policy.
 
@@ -100,6 +100,8 @@ class Session:
             query: SQL; `$name` stands for a value of `params`.
             params: Values by name: bound by the engine, never formatted into the text.
             bound: Tables that names of this query mean, whatever they mean elsewhere.
+            known_tables: Asked for the names that a message lists; None: those of
+                `table_names`.
 
         Raises:
             SqlPolicyError: The policy forbids this kind of statement.
@@ -107,31 +109,32 @@ class Session:
             QueryError: The engine refused the query for another reason.
         """
         site = self._open
+        names = self._plan.catalog
         with (
-            self.named_errors(f"planning {shortened(query)!r}"),
+            engine_errors(
+                f"planning {shortened(query)!r}",
+                known_tables=known_tables or self.table_names,
+                home=(names.default_catalog, names.default_schema),
+            ),
             site.catalog.planning(bound),
         ):
             return site.ctx.sql_with_options(
                 query, self._options, param_values=dict(params or {})
             )
 
-    def named_errors(self, doing: str) -> AbstractContextManager[None]:
-        """Return `engine_errors` that knows this session's tables."""
-        names = self._plan.catalog
-        return engine_errors(
-            doing,
-            known_tables=self.table_names,
-            home=(names.default_catalog, names.default_schema),
-        )
-
     def table_names(self) -> list[str]:
         """Return the names that a query may use, as SQL spells them, sorted."""
-        catalog = self.catalog
         return sorted(
-            table if schema == catalog.default_schema else f"{schema}.{table}"
-            for schema, table in catalog.known_names()
-            if schema != "dfsession"
+            self.spelling(name)
+            for name in self.catalog.known_names()
+            if name[0] != "dfsession"
         )
+
+    def spelling(self, name: TableName) -> str:
+        """Return a name as a query spells it."""
+        schema, table = name
+        at_home = schema == self._plan.catalog.default_schema
+        return table if at_home else f"{schema}.{table}"
 
     def snapshot(self) -> SessionRuntime:
         """Return what the session says of itself now.

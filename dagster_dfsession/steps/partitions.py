@@ -25,6 +25,19 @@ MODE = "mode"
 SCHEMA_MODE = "schema_mode"
 
 
+def plain_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return metadata as it was written down: Dagster wraps that of outputs.
+
+    Examples:
+        >>> plain_metadata({"mode": dg.MetadataValue.text("append")})
+        {'mode': 'append'}
+    """
+    return {
+        key: value.value if isinstance(value, dg.MetadataValue) else value
+        for key, value in (metadata or {}).items()
+    }
+
+
 def asset_target(
     lake: Lake,
     key: Sequence[str],
@@ -50,26 +63,28 @@ def asset_target(
         PartitionError: The metadata does not say which column holds the partitions.
         DeltaError: A mode is none of those there are.
     """
-    name = "/".join(key)
-    by = metadata.get(PARTITION_BY)
+    name, stated = "/".join(key), plain_metadata(metadata)
+    by = stated.get(PARTITION_BY)
+    # Keys of several dimensions are a class of Dagster's own, which nothing encodes.
+    keys = tuple(sorted(map(str, partition_keys)))
     request = None
     if partitions is not None:
-        expression = metadata.get(PARTITION_EXPR)
-        request = partition_request(partitions, partition_keys, expression, name)
+        expression = stated.get(PARTITION_EXPR)
+        request = partition_request(partitions, keys, expression, name)
     return Target(
         key=tuple(key),
         location=lake.table(key),
         partitions=request,
-        partition_keys=tuple(sorted(partition_keys)) if request is not None else (),
+        partition_keys=keys if request is not None else (),
         partition_by=None
         if by is None
         else (by,)
         if isinstance(by, str)
         else tuple(by),
-        mode=_choice(MODE, metadata.get(MODE, mode), get_args(WriteMode), name),
+        mode=_choice(MODE, stated.get(MODE, mode), get_args(WriteMode), name),
         schema_mode=_choice(
             SCHEMA_MODE,
-            metadata.get(SCHEMA_MODE, schema_mode),
+            stated.get(SCHEMA_MODE, schema_mode),
             get_args(SchemaMode),
             name,
         ),
@@ -95,6 +110,7 @@ def partition_request(
     """
     if isinstance(definition, dg.MultiPartitionsDefinition):
         columns = _columns(definition, expression, asset)
+        split = definition.get_partition_key_from_str
         return MultiKeys(
             keys=tuple(
                 tuple(
@@ -103,7 +119,7 @@ def partition_request(
                     )
                     for part in definition.partitions_defs
                 )
-                for by_name in (_by_dimension(definition, key) for key in sorted(keys))
+                for by_name in (split(key).keys_by_dimension for key in sorted(keys))
             )
         )
     if not isinstance(expression, str):
@@ -125,17 +141,6 @@ def _dimension(
     )
     windows = tuple((span.start, span.end, key) for span, key in spans)
     return TimeWindows(column, windows, definition.fmt)
-
-
-def _by_dimension(
-    definition: dg.MultiPartitionsDefinition, key: str
-) -> Mapping[str, str]:
-    multi = (
-        key
-        if isinstance(key, dg.MultiPartitionKey)
-        else definition.get_partition_key_from_str(key)
-    )
-    return multi.keys_by_dimension
 
 
 def _columns(

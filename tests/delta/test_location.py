@@ -40,8 +40,8 @@ def test_cloud_roots_are_kept(root: str) -> None:
 
 def test_relative_roots_are_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Lake("data/lake").table(["t"]).uri == str(Path.cwd() / "data/lake/t")
-    monkeypatch.setenv("HOME", "/home/somebody")
-    assert Lake("~/lake").table(["t"]).uri == "/home/somebody/lake/t"
+    monkeypatch.setenv("HOME", "/me")
+    assert Lake("~/lake").table(["t"]).uri == "/me/lake/t"
 
 
 def test_a_file_address_is_a_local_path(tmp_path: Path) -> None:

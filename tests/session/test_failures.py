@@ -36,8 +36,8 @@ MOST_CHARS = 1600
 
 
 def with_rows(session: Session) -> Session:
-    rows = pa.record_batch({"dep_delay": [1, 2], "dest": ["IAH", "MIA"]})
-    session.ctx.register_batch("flights", rows)
+    rows = pa.table({"dep_delay": [1, 2], "dest": ["IAH", "MIA"]})
+    session.ctx.register_record_batches("flights", [rows.to_batches()])
     return session
 
 
@@ -54,7 +54,9 @@ def test_a_table_that_is_not_there_is_named_with_the_one_that_was_meant(
 ) -> None:
     session = with_rows(opened())
 
-    assert refused(session, "SELECT * FROM flihgts", TableNotFoundError) == snapshot()
+    assert refused(session, "SELECT * FROM flihgts", TableNotFoundError) == snapshot(
+        "table 'flihgts' was not found; there is flights. Did you mean 'flights'? A table is found by its asset key ('raw.flights' is the key raw/flights) once its asset was materialized, or by a name passed to sql(query, name=frame) or register(name, frame)."
+    )
     assert "table 'raw.x' was" in refused(
         session, "SELECT * FROM raw.x", TableNotFoundError
     )
@@ -78,17 +80,25 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(
 ) -> None:
     query = "SELECT dep_dely FROM flights"
 
-    assert refused(with_rows(opened()), query, ColumnNotFoundError) == snapshot()
+    assert refused(with_rows(opened()), query, ColumnNotFoundError) == snapshot(
+        "planning 'SELECT dep_dely FROM flights': No field named dep_dely. Did you mean 'flights.dep_delay'? Valid fields are flights.dep_delay, flights.dest."
+    )
 
 
 def test_a_function_that_is_not_there_is_named(opened: Opened) -> None:
     query = "SELECT haversine(dep_delay) FROM flights"
 
-    assert refused(with_rows(opened()), query, QueryError) == snapshot()
+    # The function that was meant, in its eyes, is not the same every time.
+    assert refused(with_rows(opened()), query, QueryError).startswith(
+        f"planning {query!r}: Error during planning: Invalid function 'haversine'. "
+        "Did you mean '"
+    )
 
 
 def test_what_is_no_sql_is_told_where(opened: Opened) -> None:
-    assert refused(opened(), "SELEKT 1", QueryError) == snapshot()
+    assert refused(opened(), "SELEKT 1", QueryError) == snapshot(
+        "planning 'SELEKT 1': SQL error: ParserError(\"Expected: an SQL statement, found: SELEKT at Line: 1, Column: 1\")"
+    )
 
 
 @pytest.mark.parametrize("pool", [FairPool(size="4M"), GreedyPool(size="4M")])
@@ -127,7 +137,9 @@ def test_a_sort_that_may_not_spill_says_what_to_do(opened: Opened) -> None:
 
     with pytest.raises(MemoryLimitError) as error, engine_errors("sorting"):
         frame.collect()
-    assert str(error.value) == snapshot()
+    assert str(error.value) == snapshot(
+        "sorting: more memory was needed than the session may use: Memory Exhausted while Sorting (DiskManager is disabled) Raise runtime.memory_pool, lower execution.target_partitions, or let the query spill (runtime.spill)."
+    )
 
 
 def broken(*_: Any) -> NoReturn:
@@ -141,9 +153,9 @@ def test_a_function_that_raises_is_an_error_of_the_query(opened: Opened) -> None
     )
 
     frame = session.sql("SELECT airport(dep_delay) FROM flights")
-    with pytest.raises(QueryError, match="LookupError.*no airport x") as error:
-        with engine_errors("computing airports"):
-            frame.collect()
+    with pytest.raises(QueryError) as error, engine_errors("computing airports"):
+        frame.collect()
+    assert "LookupError('no airport x" in str(error.value)
     assert len(str(error.value)) < MOST_CHARS
 
 

@@ -62,7 +62,7 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         return values
 
     vars(module).update(first=first, second=second, broken=broken, twice=twice)
-    monkeypatch.setitem(sys.modules, "shop_hooks", module)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "shop_hooks", module)
     return module
 
 
@@ -137,7 +137,9 @@ def test_a_function_that_the_library_lacks_is_named(opened: Opened) -> None:
     with pytest.raises(InstallError) as refused:
         opened(functions=FunctionsProfile(names=("haversine",)))
 
-    assert str(refused.value) == snapshot("phase 'functions' could not install 'haversine': the library holds nothing.")
+    assert str(refused.value) == snapshot(
+        "phase 'functions' could not install 'haversine': the library holds nothing."
+    )
 
 
 def test_a_phase_before_the_context_has_no_context() -> None:
@@ -192,12 +194,14 @@ def test_a_prepared_statement_that_does_not_plan_is_named(
     with pytest.raises(InstallError) as refused:
         opened(sql=SqlProfile(prepared=(ONE, bad)))
 
-    assert str(refused.value) == snapshot("phase 'planning_extensions' could not install 'bad': Error during planning: table 'lake.public.nowhere' not found in 'SELECT nothing FROM nowhere'")
+    assert str(refused.value) == snapshot(
+        "phase 'planning_extensions' could not install 'bad': Error during planning: table 'lake.public.nowhere' not found in 'SELECT nothing FROM nowhere'"
+    )
     assert list(spill_root.iterdir()) == []
 
 
 def test_two_prepared_statements_of_one_name_are_refused(opened: Opened) -> None:
-    with pytest.raises(InstallError, match="'one'.*already exists"):
+    with pytest.raises(InstallError, match=r"'one'.*already exists"):
         opened(sql=SqlProfile(prepared=(ONE, ONE)))
 
 
@@ -217,7 +221,7 @@ def test_a_session_tells_of_itself_in_sql(opened: Opened) -> None:
 def test_a_session_is_silent_in_sql_where_nobody_wants_it(opened: Opened) -> None:
     session = opened(diagnostics=DiagnosticsProfile(system_tables=False))
 
-    with pytest.raises(DfSessionError, match="'dfsession.session' was not found"):
+    with pytest.raises(DfSessionError, match=r"'dfsession.session' was not found"):
         session.sql("SELECT * FROM dfsession.session")
 
 

@@ -82,7 +82,9 @@ def test_a_forbidden_statement_is_told_what_would_allow_it(opened: Opened) -> No
     with pytest.raises(SqlPolicyError) as refused:
         session_under("read_only", opened).sql("DROP TABLE kept")
 
-    assert str(refused.value) == snapshot()
+    assert str(refused.value) == snapshot(
+        "planning 'DROP TABLE kept': the SQL policy forbids 'DropTable'. Sessions are read-only by default; a profile may choose sql.policy 'service', 'write' or 'admin'."
+    )
 
 
 def test_what_is_allowed_is_done(opened: Opened, tmp_path: Path) -> None:
@@ -107,7 +109,7 @@ def test_two_statements_at_once_are_refused(policy: str, opened: Opened) -> None
     assert session.sql("SELECT a FROM kept").to_pydict() == {"a": [1]}
 
 
-@pytest.mark.parametrize("value", ["x' OR '1' = '1", "$other", "1", 1, None, 2.5, b"x"])
+@pytest.mark.parametrize("value", ["x' OR '1' = '1", "$other", 1, None, 2.5, b"x"])
 def test_a_parameter_is_a_value_whatever_it_looks_like(
     value: object, opened: Opened
 ) -> None:

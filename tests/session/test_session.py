@@ -10,7 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from dagster_dfsession.errors import FunctionError, InstallError, SessionError
+from dagster_dfsession.errors import (
+    FunctionError,
+    InstallError,
+    SessionError,
+    SettingError,
+)
 from dagster_dfsession.plan.build import plan_session
 from dagster_dfsession.profile.diagnostics import DiagnosticsProfile
 from dagster_dfsession.profile.functions import FunctionsProfile
@@ -68,26 +73,24 @@ def test_a_session_that_nobody_holds_drops_its_spill_directory(
     assert list(spill_root.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda s: s.sql("SELECT 1"),
-        lambda s: s.ctx,
-        lambda s: s.catalog,
-        lambda s: s.snapshot(),
-        lambda s: s.table_names(),
-        lambda s: s.spill_dir,
-    ],
-)
-def test_a_closed_session_is_of_no_use(
-    use: Callable[[Session], object], opened: Opened
-) -> None:
+USES: dict[str, Callable[[Session], object]] = {
+    "sql": lambda session: session.sql("SELECT 1"),
+    "ctx": lambda session: session.ctx,
+    "catalog": lambda session: session.catalog,
+    "snapshot": lambda session: session.snapshot(),
+    "table_names": lambda session: session.table_names(),
+    "spill_dir": lambda session: session.spill_dir,
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_closed_session_is_of_no_use(use: str, opened: Opened) -> None:
     session = opened()
     session.snapshot()
     session.close()
 
     with pytest.raises(SessionError, match="session 'test' is closed; open another"):
-        use(session)
+        USES[use](session)
 
 
 def test_a_closed_session_still_says_what_it_was(opened: Opened) -> None:
@@ -140,8 +143,16 @@ def test_a_spill_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_module_of_functions_that_is_not_there_leaves_no_directory(
     opened: Opened, spill_root: Path
 ) -> None:
-    with pytest.raises(FunctionError, match="no module 'no_such.udfs'"):
+    with pytest.raises(FunctionError, match=r"no module 'no_such.udfs'"):
         opened(functions=FunctionsProfile(modules=("no_such.udfs",)))
+    assert list(spill_root.iterdir()) == []
+
+
+def test_a_session_without_a_directory_that_fails_leaves_none_behind(
+    opened: Opened, spill_root: Path
+) -> None:
+    with pytest.raises(SettingError):
+        opened(runtime=RuntimeProfile(spill=NoSpill()), settings={"nothing": "1"})
     assert list(spill_root.iterdir()) == []
 
 
@@ -170,7 +181,7 @@ def test_the_install_report_is_logged_as_the_profile_says(
     assert [record.levelno for record in caplog.records] == [level] * bool(level)
     for record in caplog.records:
         assert record.getMessage().startswith("test: session opened in ")
-        assert "context: 38, catalogs: 1, schema_guards: 35" in record.getMessage()
+        assert "(context: 37, catalogs: 1, schema_guards: 34, " in record.getMessage()
 
 
 def test_tables_are_listed_as_queries_spell_them(opened: Opened) -> None:

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from datafusion import DataFrame, SessionConfig, SessionContext
 from inline_snapshot import snapshot
 
 from dagster_dfsession.errors import InstallError, SettingError, SnapshotError
@@ -15,7 +17,6 @@ from dagster_dfsession.profile.execution import ExecutionProfile
 from dagster_dfsession.profile.hardening import HARDENING_PRESETS
 from dagster_dfsession.profile.presets import DEV, PRESETS
 from dagster_dfsession.profile.runtime import GreedyPool, RuntimeProfile
-from dagster_dfsession.profile.session import SessionProfile
 from dagster_dfsession.session.engine_settings import default_settings, read_settings
 from dagster_dfsession.session.functions.registry import new_session
 from dagster_dfsession.session.machine import memory_limit, pool_bytes
@@ -102,9 +103,7 @@ def test_settings_given_by_key_win_over_fields_in_the_engine(opened: Opened) -> 
     assert effective["datafusion.runtime.metadata_cache_limit"] == "3M"
 
 
-def refusal(
-    opened: Opened, spill_root: Path, settings: dict[str, str]
-) -> SettingError:
+def refusal(opened: Opened, spill_root: Path, settings: dict[str, str]) -> SettingError:
     with pytest.raises(SettingError) as refused:
         opened(settings=settings)
     assert list(spill_root.iterdir()) == []
@@ -114,11 +113,11 @@ def refusal(
 def test_an_unknown_setting_is_refused_with_the_key_that_was_meant(
     opened: Opened, spill_root: Path
 ) -> None:
-    error = refusal(
-        opened, spill_root, {"datafusion.execution.batchsize": "4096"}
-    )
+    error = refusal(opened, spill_root, {"datafusion.execution.batchsize": "4096"})
 
-    assert str(error) == snapshot('datafusion.execution.batchsize = \'4096\' was refused: Invalid or Unsupported Configuration: Config value "batchsize" not found on ExecutionOptions. Did you mean \'datafusion.execution.batch_size\'?')
+    assert str(error) == snapshot(
+        "datafusion.execution.batchsize = '4096' was refused: Invalid or Unsupported Configuration: Config value \"batchsize\" not found on ExecutionOptions. Did you mean 'datafusion.execution.batch_size'?"
+    )
     assert error.key == "datafusion.execution.batchsize"
     assert error.suggestion == "datafusion.execution.batch_size"
 
@@ -130,7 +129,9 @@ def test_an_unknown_runtime_setting_is_refused_with_the_key_that_was_meant(
         opened, spill_root, {"datafusion.runtime.metadata_cache_size": "1G"}
     )
 
-    assert str(error) == snapshot("datafusion.runtime.metadata_cache_size = '1G' was refused: this engine has no such setting. Did you mean 'datafusion.runtime.metadata_cache_limit'?")
+    assert str(error) == snapshot(
+        "datafusion.runtime.metadata_cache_size = '1G' was refused: this engine has no such setting. Did you mean 'datafusion.runtime.metadata_cache_limit'?"
+    )
 
 
 def test_a_value_that_the_engine_cannot_read_is_refused(
@@ -138,7 +139,9 @@ def test_a_value_that_the_engine_cannot_read_is_refused(
 ) -> None:
     error = refusal(opened, spill_root, {"datafusion.execution.batch_size": "many"})
 
-    assert str(error) == snapshot("datafusion.execution.batch_size = 'many' was refused: External error: invalid digit found in string.")
+    assert str(error) == snapshot(
+        "datafusion.execution.batch_size = 'many' was refused: External error: invalid digit found in string."
+    )
     assert error.suggestion is None
 
 
@@ -149,7 +152,9 @@ def test_a_runtime_value_that_the_engine_cannot_read_is_refused(
         opened, spill_root, {"datafusion.runtime.metadata_cache_limit": "1000"}
     )
 
-    assert str(error) == snapshot("datafusion.runtime.metadata_cache_limit = '1000' was refused: Error during planning: Unsupported unit '0' in 'datafusion.runtime.metadata_cache_limit', limit '1000'. Unit must be one of: 'K', 'M', 'G'.")
+    assert str(error) == snapshot(
+        "datafusion.runtime.metadata_cache_limit = '1000' was refused: Error during planning: Unsupported unit '0' in 'datafusion.runtime.metadata_cache_limit', limit '1000'. Unit must be one of: 'K', 'M', 'G'."
+    )
 
 
 def test_a_runtime_value_cannot_break_out_of_its_statement(
@@ -168,7 +173,9 @@ def test_a_setting_that_the_engine_makes_into_another_is_refused(
     with pytest.raises(InstallError) as refused:
         opened(settings={"datafusion.sql_parser.dialect": "postgres"})
 
-    assert str(refused.value) == snapshot("phase 'schema_guards' could not install 'datafusion.sql_parser.dialect': settings asks for 'postgres', the engine has 'postgresql'; write it as the engine does")
+    assert str(refused.value) == snapshot(
+        "phase 'schema_guards' could not install 'datafusion.sql_parser.dialect': settings asks for 'postgres', the engine has 'postgresql'; write it as the engine does"
+    )
     assert list(spill_root.iterdir()) == []
 
 
@@ -218,5 +225,15 @@ def test_a_session_that_cannot_be_read_back_is_an_error() -> None:
         read_settings(ctx)
 
 
-def test_a_profile_without_settings_of_its_own_opens() -> None:
-    assert plan_settings(SessionProfile(name="bare"))
+class Silent(SessionContext):
+    """An engine that answers, with nothing."""
+
+    def sql(self, query: str, *args: Any, **kwargs: Any) -> DataFrame:
+        return super().sql(f"{query} WHERE false", *args, **kwargs)
+
+
+def test_no_settings_at_all_are_an_error() -> None:
+    silent = Silent(SessionConfig().with_information_schema(enabled=True))
+
+    with pytest.raises(SnapshotError, match="reports no settings at all"):
+        read_settings(silent)

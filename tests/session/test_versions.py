@@ -27,9 +27,15 @@ def refusal(datafusion: str, deltalake: str) -> str:
 
 
 def test_a_pair_of_two_engines_is_refused_with_the_pair_to_install() -> None:
-    assert refusal("55.0.0", "1.5.0") == snapshot()
-    assert refusal("55.0.0", "1.60.0").startswith("deltalake 1.60.0 is built on another")
-    assert refusal("54.1.0", "1.6.6") == snapshot()
+    assert refusal("55.0.0", "1.5.0") == snapshot(
+        "deltalake 1.5.0 is built on another engine than datafusion 55.0.0; run: pip install 'datafusion==55.0.0' 'deltalake>=1.6,<1.7'"
+    )
+    assert refusal("55.0.0", "1.60.0").startswith(
+        "deltalake 1.60.0 is built on another"
+    )
+    assert refusal("54.1.0", "1.6.6") == snapshot(
+        "datafusion 54.1.0 is not supported; run: pip install 'datafusion>=55,<56' 'deltalake>=1.6,<1.7'"
+    )
     assert refusal("56.0.0", "1.7.0").startswith("datafusion 56.0.0 is not supported")
 
 
@@ -41,7 +47,9 @@ def test_a_package_that_is_not_there_is_named() -> None:
     with pytest.raises(EngineVersionError) as refused:
         installed("no-such-engine")
 
-    assert str(refused.value) == snapshot()
+    assert str(refused.value) == snapshot(
+        "no-such-engine is not installed; run: pip install dagster-dfsession"
+    )
 
 
 def test_a_session_is_not_opened_by_a_pair_that_does_not_work(
@@ -51,7 +59,7 @@ def test_a_session_is_not_opened_by_a_pair_that_does_not_work(
         context, "installed", {"datafusion": "55.0.0", "deltalake": "1.5.1"}.get
     )
 
-    with pytest.raises(EngineVersionError, match="deltalake>=1.6,<1.7"):
+    with pytest.raises(EngineVersionError, match=r"deltalake>=1[.]6,<1[.]7"):
         open_session(plan_session(SessionProfile(name="x")))
 
 

@@ -1,0 +1,175 @@
+"""Asset keys as tables, each at one version for the whole run."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagster_dfsession.delta.location import Lake
+from dagster_dfsession.pool.scope import STEP_CHARS, Scope
+from dagster_dfsession.pool.tables import RunTables
+
+PARTS = st.from_regex("[a-z][a-z0-9_]{0,8}", fullmatch=True)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def tables(lake: Lake) -> RunTables:
+    tables = RunTables("public")
+    tables.add_lake(lake)
+    return tables
+
+
+def write(lake: Lake, *key: str) -> None:
+    write_deltalake(lake.table(key).uri, pa.table({"a": [1]}), mode="append")
+
+
+def version(tables: RunTables, name: tuple[str, str]) -> int | None:
+    found = tables.find(name)
+    return None if found is None else found.version
+
+
+@given(st.lists(PARTS, min_size=1, max_size=4))
+def test_a_key_and_its_name_stand_for_each_other(key: Sequence[str]) -> None:
+    tables = RunTables("no such schema")
+
+    name = tables.name_of(key)
+    assert tables.key_of(name) == tuple(key)
+    assert tables.spelt(tables.spelling(name)) == name
+
+
+def test_names_are_spelt_as_queries_spell_them() -> None:
+    tables = RunTables("public")
+
+    assert tables.spelling(("public", "flights")) == "flights"
+    assert tables.spelling(("raw/us", "flights")) == "raw/us.flights"
+    assert tables.spelt("lake.raw/us.flights") == ("raw/us", "flights")
+
+
+def test_a_table_is_pinned_when_it_is_first_opened(
+    tables: RunTables, lake: Lake
+) -> None:
+    write(lake, "flights")
+    assert tables.opened(("public", "flights")) is None
+
+    assert version(tables, ("public", "flights")) == 0
+    write(lake, "flights")
+    assert version(tables, ("public", "flights")) == 0
+    assert tables.opened(("public", "flights")) is not None
+
+
+def test_a_table_that_the_run_writes_is_read_as_written(
+    tables: RunTables, lake: Lake
+) -> None:
+    write(lake, "raw", "flights")
+    version(tables, ("raw", "flights"))
+    write(lake, "raw", "flights")
+
+    tables.written(("raw", "flights"))
+
+    assert version(tables, ("raw", "flights")) == 1
+
+
+def test_a_table_that_is_not_there_yet_is_found_once_it_is(
+    tables: RunTables, lake: Lake
+) -> None:
+    assert tables.open(("public", "flights")) is None
+    write(lake, "flights")
+
+    assert tables.open(("public", "flights")) is not None
+
+
+def test_lakes_are_asked_in_order_and_each_once(
+    tables: RunTables, lake: Lake, tmp_path: Path
+) -> None:
+    second = Lake(str(tmp_path / "second"))
+    tables.add_lake(second)
+    tables.add_lake(Lake(str(tmp_path / "lake")))
+    write(second, "flights")
+    write(second, "planes")
+    write(lake, "planes")
+
+    assert tables.first_lake is lake
+    found = [tables.find(("public", name)) for name in ("flights", "planes")]
+    assert [each and each.location for each in found] == [
+        second.table(["flights"]),
+        lake.table(["planes"]),
+    ]
+
+
+def test_without_a_lake_nothing_is_found() -> None:
+    tables = RunTables("public")
+
+    assert tables.first_lake is None
+    assert tables.find(("public", "flights")) is None
+
+
+def test_a_name_that_can_be_no_key_is_no_table(tables: RunTables) -> None:
+    assert tables.find(("public", "../flights")) is None
+    assert tables.find(("public", "a%b")) is None
+
+
+def test_a_prefix_spelt_like_the_default_schema_is_found(
+    tables: RunTables, lake: Lake
+) -> None:
+    write(lake, "public", "flights")
+
+    found = tables.find(("public", "flights"))
+
+    assert found is not None
+    assert found.key == ("public", "flights")
+
+
+def test_names_are_those_opened_and_those_announced(
+    tables: RunTables, lake: Lake
+) -> None:
+    asked: list[int] = []
+
+    def ask() -> list[list[str]]:
+        asked.append(1)
+        return [["later"], ["raw", "later"]]
+
+    write(lake, "flights")
+    tables.open(("public", "flights"))
+    tables.add_known([["planes"]])
+    tables.announce(ask)
+    assert asked == []
+
+    expected = {("public", n) for n in ("flights", "planes", "later")}
+    assert tables.names() == expected | {("raw", "later")}
+    tables.names()
+    assert asked == [1]
+
+
+def test_threads_that_open_a_table_at_once_get_one_and_the_same(
+    tables: RunTables, lake: Lake
+) -> None:
+    write(lake, "flights")
+    start = threading.Barrier(6)
+
+    def find(_: int) -> int:
+        start.wait()
+        return id(tables.find(("public", "flights")))
+
+    with ThreadPoolExecutor(6) as threads:
+        assert len(set(threads.map(find, range(6)))) == 1
+
+
+@given(st.text(max_size=60), st.text(max_size=80), st.integers(0, 99))
+def test_a_prefix_is_always_an_identifier(run: str, step: str, attempt: int) -> None:
+    prefix = Scope(run_id=run, step=step, attempt=attempt).prefix
+
+    assert prefix.isascii()
+    assert prefix.isidentifier()
+    assert prefix == prefix.lower()
+    assert len(prefix) <= STEP_CHARS + 20
