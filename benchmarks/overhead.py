@@ -31,18 +31,20 @@ from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.scope import Scope
 from dagster_dfsession.pool.tables import RunTables
 from dagster_dfsession.profile.codec import dump_profile
+from dagster_dfsession.session.session import Session
 
 QUERY = """
 SELECT origin, dest, carrier, count(*) AS flights, avg(arr_delay) AS late,
        approx_percentile_cont(distance, 0.5) AS middle, stddev(air_time) AS spread
 FROM flights GROUP BY origin, dest, carrier
 """
+ROWS = 336_776
 PROFILE = SessionProfile(name="bench")
 
 
 def flights(copies: int) -> pa.Table:
     """Return rows shaped like flights: `copies` times 336,776 of them."""
-    rows = 336_776
+    rows = ROWS
     number = pa.array(range(rows))
     columns = {
         "origin": pa.array([("EWR", "JFK", "LGA")[i % 3] for i in range(rows)]),
@@ -75,21 +77,38 @@ def bare(root: Path) -> Callable[[], None]:
     return run
 
 
-def ours(root: Path) -> Callable[[], None]:
-    """Return the work of one step: session, query, table, record, metadata."""
-    lake = Lake(str(root))
-    target = Target(key=("ours",), location=lake.table(["ours"]))
-    plan = plan_session(PROFILE)
+class Ours:
+    """The work of one step: session, query, table, record, metadata."""
 
-    def run() -> None:
-        tables = RunTables(plan.catalog.default_schema)
-        tables.add_lake(lake)
-        with open_session(plan, source=tables) as session:
-            with Lease(session, Scope(run_id="bench")) as lease:
-                made = materialize(lease.sql(QUERY), target, tables, lease)
-                described(made, lake)
+    def __init__(self, root: Path) -> None:
+        self._lake = Lake(str(root))
+        self._plan = plan_session(PROFILE)
 
-    return run
+    def with_new_session(self) -> None:
+        """As in a step of its own process: the session is opened for it."""
+        tables = self._tables()
+        with open_session(self._plan, source=tables) as session:
+            self._write(session, tables, "new")
+
+    def with_open_session(self, session: Session) -> Callable[[], None]:
+        """As in a run in one process: the session has been opened before."""
+
+        def run() -> None:
+            tables = self._tables()
+            session.catalog.source = tables
+            self._write(session, tables, "open")
+
+        return run
+
+    def _tables(self) -> RunTables:
+        tables = RunTables(self._plan.catalog.default_schema)
+        tables.add_lake(self._lake)
+        return tables
+
+    def _write(self, session: Session, tables: RunTables, name: str) -> None:
+        target = Target(key=(name,), location=self._lake.table([name]))
+        with Lease(session, Scope(run_id="bench")) as lease:
+            described(materialize(lease.sql(QUERY), target, tables, lease), self._lake)
 
 
 def described(made: Materialization, lake: Lake) -> None:
@@ -113,8 +132,14 @@ def main() -> None:
     root = Path(tempfile.mkdtemp(prefix="dfsession_bench_"))
     try:
         write_deltalake(root / "flights", flights(given.copies))
-        arms = {"bare": bare(root), "ours": ours(root)}
-        taken = interleaved(arms, rounds=given.rounds)
+        ours = Ours(root)
+        with open_session(plan_session(PROFILE)) as session:
+            arms = {
+                "bare": bare(root),
+                "open session": ours.with_open_session(session),
+                "new session": ours.with_new_session,
+            }
+            taken = interleaved(arms, rounds=given.rounds)
     finally:
         shutil.rmtree(root)
     report(taken, given.copies)
@@ -122,21 +147,14 @@ def main() -> None:
 
 def report(taken: dict[str, Times], copies: int) -> None:
     """Print the figures and keep them."""
-    more = taken["ours"].median - taken["bare"].median
-    share = more / taken["bare"].median
+    plain = taken["bare"].median
+    more = {name: each.median - plain for name, each in taken.items()}
     for name, times in taken.items():
-        print(f"{name:6} {times}")
-    print(f"ours over bare: {more:+.2f} ms, {share:+.1%}")
-    keep(
-        "overhead",
-        {
-            "rows": copies * 336_776,
-            "bare_ms": taken["bare"].rounds,
-            "ours_ms": taken["ours"].rounds,
-            "more_ms": round(more, 2),
-            "share": round(share, 4),
-        },
-    )
+        print(f"{name:13} {times}  {more[name]:+7.2f} ms  {more[name] / plain:+.1%}")
+    rounds = {name: [round(t, 2) for t in each.rounds] for name, each in taken.items()}
+    shares = {name: round(each / plain, 4) for name, each in more.items()}
+    rows = copies * ROWS
+    keep(f"overhead of {rows} rows", {"rounds_ms": rounds, "share": shares})
 
 
 if __name__ == "__main__":

@@ -154,6 +154,8 @@ def within_budget(
         else value
         for key, value in entries.items()
     }
+    if size_of(cut) <= budget:
+        return cut
     tight = {
         key: fewer_rows(entries[key], ROWS_IF_TIGHT)
         for key in (SETTINGS, UDFS, INPUTS)

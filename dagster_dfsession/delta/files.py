@@ -1,5 +1,6 @@
 """Small files beside the tables, opened with the tables' own storage options."""
 
+import contextlib
 import functools
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,13 +9,12 @@ from deltalake.fs import DeltaStorageHandler
 from pyarrow import fs
 
 from dagster_dfsession.delta.failures import delta_errors
+from dagster_dfsession.delta.gate import PROCESS_GATE
 from dagster_dfsession.delta.location import Location
 from dagster_dfsession.errors import LocationError
 
 # Larger than any file, and read as "to the end". Told a size, deltalake asks for none
-# when it opens a file, which saves a request; and a hang: it would hold the interpreter
-# lock while it waits for the answer, which does not come as long as its few network
-# threads wait for that lock, to take batches from the Python streams of other writes.
+# when it opens a file: that saves a request, and the gate, which is about such requests.
 _WHOLE = 2**40
 
 
@@ -63,9 +63,12 @@ class LakeFiles:
                 return False
             # pyarrow would compress by the path's suffix, and hands unbuffered
             # writes to deltalake in a form that it refuses.
-            with system.open_output_stream(
-                path, compression=None, buffer_size=len(data) + 1
-            ) as stream:
+            with (
+                self._apart(),
+                system.open_output_stream(
+                    path, compression=None, buffer_size=len(data) + 1
+                ) as stream,
+            ):
                 stream.write(data)
         return True
 
@@ -103,12 +106,16 @@ class LakeFiles:
         if not self._exists():
             return ()
         below = fs.FileSelector(prefix, recursive=True, allow_not_found=True)
-        with delta_errors(self._root.uri, self._root.secrets):
+        with delta_errors(self._root.uri, self._root.secrets), self._apart():
             found = self._system.get_file_info(below)
         return tuple(sorted(f.path for f in found if f.type is fs.FileType.File))
 
     def _exists(self) -> bool:
         return not self._root.is_local or Path(self._root.uri).is_dir()
+
+    def _apart(self) -> contextlib.AbstractContextManager[None]:
+        local = self._root.is_local
+        return contextlib.nullcontext() if local else PROCESS_GATE.alone()
 
     @functools.cached_property
     def _handler(self) -> DeltaStorageHandler:

@@ -18,6 +18,7 @@ from deltalake.exceptions import CommitFailedError
 
 from dagster_dfsession.delta.arrow_types import delta_schema, table_schema
 from dagster_dfsession.delta.failures import delta_errors
+from dagster_dfsession.delta.gate import PROCESS_GATE
 from dagster_dfsession.delta.inspected import InspectedStream
 from dagster_dfsession.delta.location import open_table
 from dagster_dfsession.delta.log import SCOPE
@@ -187,7 +188,10 @@ def _commit(
     if sql is not None:
         arguments["predicate"] = sql
     try:
-        with delta_errors(location.uri, location.secrets):
+        with (
+            delta_errors(location.uri, location.secrets),
+            PROCESS_GATE.streaming(),
+        ):
             write_deltalake(table or location.uri, inspected.reader(), **arguments)
     except DeltaError:
         if inspected.failure is not None:

@@ -15,7 +15,12 @@ from dagster_dfsession.config.storage import (
 )
 from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.delta.request import SchemaMode, WriteMode
-from dagster_dfsession.errors import LocationError, SessionError, UnsupportedTypeError
+from dagster_dfsession.errors import (
+    LocationError,
+    PartitionError,
+    SessionError,
+    UnsupportedTypeError,
+)
 from dagster_dfsession.io_managers.loading import load
 from dagster_dfsession.resources import DataFusionSessionResource
 from dagster_dfsession.steps.current import current_step
@@ -105,9 +110,14 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
         step = current_step()
         if step is None:
             raise SessionError("an output can only be handled in a step")
-        partitions = (
-            context.asset_partitions_def if context.has_asset_partitions else None
-        )
+        partitions = context.asset_spec.partitions_def
+        if partitions is not None and not context.has_asset_partitions:
+            # Dagster starts such runs, and calls their outputs unpartitioned.
+            raise PartitionError(
+                f"asset {key.to_user_string()!r} has partitions, but this run has none, "
+                "so nothing says which rows are its own. Launch it for a partition key "
+                "or a range of them."
+            )
         target = asset_target(
             self.lake,
             key.path,

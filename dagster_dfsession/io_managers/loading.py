@@ -59,7 +59,8 @@ def load(context: dg.InputContext, lake: Lake, run: RunSession, lease: Lease) ->
             return None
         if keys != [] or type_name(annotation) == DELTA_TABLE:
             raise _absent(run, key)
-        return load_as(annotation, lease.session.ctx.empty_table(), asset)
+        nothing = lease.session.ctx.empty_table().limit(0)
+        return load_as(annotation, nothing, asset)
     columns = wanted.get(COLUMNS)
     with engine_errors(f"reading input {asset}"):
         frame = lease.scan(opened)
