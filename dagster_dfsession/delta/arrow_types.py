@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from dagster_dfsession.errors import SchemaMismatchError
+from dagster_dfsession.errors import SchemaMismatchError, listing
 
 _KEPT = (
     pa.string(),
@@ -57,7 +57,7 @@ def delta_schema(schema: pa.Schema) -> pa.Schema:
 
     Raises:
         SchemaMismatchError: Delta has no exact type for a column, or two columns
-            have one name but for case.
+            share a name, upper and lower case aside.
 
     Examples:
         >>> delta_schema(pa.schema({"n": pa.uint8(), "s": pa.string_view()})).types
@@ -66,8 +66,8 @@ def delta_schema(schema: pa.Schema) -> pa.Schema:
     names = [name.lower() for name in schema.names]
     if twice := sorted({n for n in schema.names if names.count(n.lower()) > 1}):
         raise SchemaMismatchError(
-            f"the columns {twice} have one name but for case, which Delta Lake cannot "
-            "tell apart; rename all but one"
+            f"several columns share a name, upper and lower case aside: {listing(twice)}. "
+            "Delta Lake cannot tell them apart: rename all but one, with AS"
         )
     return pa.schema(
         [(field.name, delta_type(field.type, field.name)) for field in schema]

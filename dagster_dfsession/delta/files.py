@@ -14,7 +14,7 @@ from dagster_dfsession.delta.location import Location
 from dagster_dfsession.errors import LocationError
 
 # Larger than any file, and read as "to the end". Told a size, deltalake asks for none
-# when it opens a file: that saves a request, and the gate, which is about such requests.
+# when it opens a file: that saves a request, and need not pass the gate.
 _WHOLE = 2**40
 
 

@@ -157,10 +157,12 @@ def target_schema(
             "of another type": changed,
         }
         said = "; ".join(f"{what}: {', '.join(w)}" for what, w in found.items() if w)
+        whole = request.mode == "overwrite" and not request.partitioned
+        replaces = ", and 'overwrite' replaces all columns" if whole else ""
         raise SchemaMismatchError(
             f"{request.location}: the frame's columns are not the table's. {said}. "
             "Cast or select in the query; schema mode 'merge' adds columns and leaves "
-            "missing ones NULL."
+            f"missing ones NULL{replaces}."
         )
     # A column of NULLs takes the table's type.
     typed = [

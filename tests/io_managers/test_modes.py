@@ -155,7 +155,7 @@ def test_another_column_is_refused_with_all_that_differs(
     with pytest.raises(SchemaMismatchError) as refused:
         run(returning(odd))
     assert str(refused.value).replace(str(lake), "LAKE") == snapshot(
-        "LAKE/up: the frame's columns are not the table's. missing: gone (int64); not in the table: y (string); of another type: z (string, the table has int64). Cast or select in the query; schema mode 'merge' adds columns and leaves missing ones NULL."
+        "LAKE/up: the frame's columns are not the table's. missing: gone (int64); not in the table: y (string); of another type: z (string, the table has int64). Cast or select in the query; schema mode 'merge' adds columns and leaves missing ones NULL, and 'overwrite' replaces all columns."
     )
     assert rows("up") == [{"gone": 1, "x": 1, "z": 1}]
 
