@@ -1,6 +1,7 @@
 """Secrets on their way in: masked fields, environment variables, dagster-deltalake."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,13 @@ from dagster_dfsession.errors import SessionError
 
 NOT_OPTIONS = frozenset({"provider", "bucket"})
 """Fields of dagster-deltalake's config classes that say what the address says."""
+RENAMED = MappingProxyType(
+    {
+        "allow_unsafe_rename": "aws_s3_allow_unsafe_rename",
+        "checksum": "checksum_algorithm",
+    }
+)
+"""Fields whose own names deltalake ignores."""
 OPTIONS = "storage_options"
 ENV_VARS = (dg.EnvVar, type(dg.EnvVar.int("ANY")))
 """The classes of Dagster's environment variables; the one for numbers has no public name."""
@@ -31,14 +39,15 @@ def plain_options(options: Any) -> Any:
 
     Examples:
         >>> from dagster_deltalake import S3Config
-        >>> plain_options(S3Config(region="eu-central-1"))
-        {'region': 'eu-central-1'}
+        >>> options = plain_options(S3Config(region="eu-central-1", checksum="sha256"))
+        >>> options["region"], options["checksum_algorithm"]
+        ('eu-central-1', 'sha256')
     """
     if not isinstance(options, dg.Config):
         return options
     fields = {name: getattr(options, name) for name in type(options).model_fields}
     return {
-        name: value if isinstance(value, str) else str(value).lower()
+        RENAMED.get(name, name): value if isinstance(value, str) else str(value).lower()
         for name, value in fields.items()
         if value is not None and name not in NOT_OPTIONS
     }

@@ -66,7 +66,7 @@ def delta_schema(schema: pa.Schema) -> pa.Schema:
     names = [name.lower() for name in schema.names]
     if twice := sorted({n for n in schema.names if names.count(n.lower()) > 1}):
         raise SchemaMismatchError(
-            f"several columns share a name, upper and lower case aside: {listing(twice)}. "
+            f"columns share a name, upper and lower case aside: {listing(twice)}. "
             "Delta Lake cannot tell them apart: rename all but one, with AS"
         )
     return pa.schema(

@@ -49,6 +49,12 @@ NEXT_STEP: Mapping[str, str] = MappingProxyType(
         "NoSuchBucket": "Create the bucket, or correct the root address.",
         "lacked the necessary privileges": "Check the storage options: key, secret, "
         "region and endpoint.",
+        "/latest/": "No credentials were given, and this machine has none of its own: "
+        "set access_key_id and secret_access_key in the storage options.",
+        "URL scheme is not allowed": "Use an https:// endpoint, or set the storage "
+        "option allow_http to 'true'.",
+        "error sending request": "The store did not answer: check the endpoint and the "
+        "network. The storage option retry_timeout says how long to try.",
         "failed validation check": "Rows break a predicate, a NOT NULL or a CHECK "
         "constraint of the table.",
     }
@@ -56,6 +62,9 @@ NEXT_STEP: Mapping[str, str] = MappingProxyType(
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _BACKTRACE = re.compile(r"\n\s*0: .*", re.DOTALL)
+_XML = re.compile(
+    r"<\?xml.*?<Code>([^<]*)</Code>.*?<Message>([^<]*)</Message>.*?</Error>", re.DOTALL
+)
 _SHORT_SECRET = 3
 
 
@@ -127,6 +136,7 @@ def _target(error: BaseException) -> type[DeltaError] | None:
 
 def _explained(text: str, secrets: Collection[str]) -> str:
     plain = _BACKTRACE.sub("", _COLOUR.sub("", text)).replace("↳", "")
+    plain = _XML.sub(r"\1: \2", plain)
     sentence = scrubbed(" ".join(plain.split()), secrets)
     steps = (step for fragment, step in NEXT_STEP.items() if fragment in text)
     step = next(steps, None)

@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from dagster_dfsession.delta.failures import delta_errors, says_absent
+from dagster_dfsession.delta.options import is_readable, with_defaults
 from dagster_dfsession.errors import LocationError
 
 OWN_PREFIX = "_dfsession"
@@ -47,7 +48,9 @@ class Location(msgspec.Struct, frozen=True):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no message may show."""
-        return tuple(value for _, value in self.storage_options)
+        return tuple(
+            value for key, value in self.storage_options if not is_readable(key, value)
+        )
 
     @property
     def is_local(self) -> bool:
@@ -72,7 +75,8 @@ class Lake:
     Args:
         root_uri: A local path (relative ones are made absolute, `~` is expanded),
             a `file://` address, or a cloud address such as `s3://bucket/lake`.
-        storage_options: For deltalake's object stores; kept out of every text.
+        storage_options: For deltalake's object stores; secrets are kept out of every
+            text. `with_defaults` says what is added.
 
     Raises:
         LocationError: The root names no place for tables.
@@ -85,9 +89,10 @@ class Lake:
     def __init__(
         self, root_uri: str, storage_options: Mapping[str, str] | None = None
     ) -> None:
-        self.root = Location(
-            _root(root_uri), tuple(sorted((storage_options or {}).items()))
-        )
+        root = Location(_root(root_uri))
+        given = dict(storage_options or {})
+        options = given if root.is_local else with_defaults(given)
+        self.root = Location(root.uri, tuple(sorted(options.items())))
 
     def __repr__(self) -> str:
         return f"Lake({self.root!r})"
@@ -143,14 +148,26 @@ def _root(uri: str) -> str:
                 "which no object store reads as part of a name; write "
                 f"{address.scheme}://bucket/path"
             )
-        return uri.rstrip("/")
-    path = _local_root(uri)
-    if strange := sorted(_REFUSED_IN_PATHS.intersection(path.as_posix())):
+        path = uri.rstrip("/")
+        _check_root(uri, path)
+        if not all(map(_is_name, path.partition("://")[2].split("/"))):
+            raise LocationError(
+                f"the root address {uri!r} has a part that is empty, '.' or '..', or "
+                "begins or ends with a space; object stores read it as another address"
+            )
+        return path
+    path = _local_root(uri).as_posix()
+    _check_root(uri, path)
+    return path
+
+
+def _check_root(uri: str, path: str) -> None:
+    if strange := sorted(_REFUSED_IN_PATHS.intersection(path)):
         raise LocationError(
             f"the root address {uri!r} has {strange}, on which the Delta engine "
-            "fails; choose a directory without these characters"
+            "fails; choose a directory without these characters, and write a space "
+            "as a space"
         )
-    return path.as_posix()
 
 
 def _local_root(uri: str) -> Path:
@@ -165,18 +182,23 @@ def _local_root(uri: str) -> Path:
     return Path(unquote(address.path))
 
 
+def _is_name(part: str) -> bool:
+    # In a cloud address, a space at the end is cut off: two keys, one table.
+    return part not in ("", ".", "..") and part == part.strip(" ")
+
+
 def _check_part(part: str, key_path: Sequence[str]) -> None:
-    strange = sorted(_REFUSED_IN_KEYS.intersection(part))
-    if part and part not in (".", "..") and not strange:
-        if not part.startswith(OWN_PREFIX):
-            return
-        reason = f"names that start with {OWN_PREFIX!r} are this package's own"
-    elif strange:
+    if strange := sorted(_REFUSED_IN_KEYS.intersection(part)):
         reason = f"it has {strange}"
-    else:
+    elif not _is_name(part):
         reason = "it is no name of a directory"
+    elif part.startswith(OWN_PREFIX):
+        reason = f"names that start with {OWN_PREFIX!r} are this package's own"
+    else:
+        return
     raise LocationError(
         f"the part {part!r} of the asset key {list(key_path)!r} names no table: "
         f"{reason}. Any text is allowed except '', '.', '..', control characters, "
-        rf"the characters / \ [ ] ^ | % ? # and names that start with {OWN_PREFIX!r}."
+        rf"the characters / \ [ ] ^ | % ? #, spaces at either end and names that start "
+        f"with {OWN_PREFIX!r}."
     )

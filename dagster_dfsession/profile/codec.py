@@ -58,13 +58,13 @@ def parse_profile(
 
 
 def dump_profile(profile: SessionProfile) -> dict[str, Any]:
-    """Return the profile as plain data: the inverse of `parse_profile`.
+    """Return the profile as the plain data of JSON: the inverse of `parse_profile`.
 
     Examples:
         >>> parse_profile(dump_profile(preset("prod"))) == preset("prod")
         True
     """
-    plain: dict[str, Any] = msgspec.to_builtins(profile)
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(profile))
     return plain
 
 

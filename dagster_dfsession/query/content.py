@@ -1,9 +1,11 @@
 """Rows in memory, identified by what they are."""
 
 import hashlib
+import io
 from typing import Any
 
 import pyarrow as pa
+from typing_extensions import Buffer
 
 WINDOW = 1 << 16
 """Rows copied at a time."""
@@ -24,15 +26,31 @@ def content_digest(rows: pa.Table) -> str:
         >>> content_digest(both) == content_digest(pa.table({"a": [1, 2]}))
         True
     """
-    digest = hashlib.sha256(rows.schema.remove_metadata().serialize())
+    sink = _Digest(rows.schema.remove_metadata().serialize())
     every = pa.array(range(min(WINDOW, rows.num_rows)), pa.int64())
     for start in range(0, rows.num_rows, WINDOW):
         window = rows.slice(start, WINDOW)
         order = every.slice(0, window.num_rows)
         columns = [_copied(column, order) for column in window.columns]
-        for batch in pa.table(columns, names=rows.column_names).to_batches():
-            digest.update(batch.serialize())
-    return digest.hexdigest()
+        table = pa.table(columns, names=rows.column_names)
+        # A batch by itself would be without the words of its dictionaries.
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+    return sink.digest.hexdigest()
+
+
+class _Digest(io.RawIOBase):
+    """A file that keeps of its bytes only what they hash to."""
+
+    def __init__(self, start: Buffer) -> None:
+        self.digest = hashlib.sha256(start)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        self.digest.update(data)
+        return memoryview(data).nbytes
 
 
 def _copied(
@@ -43,6 +61,8 @@ def _copied(
         column = column.cast(pa.string())
     elif pa.types.is_binary_view(column.type):
         column = column.cast(pa.binary())
+    elif pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     try:
         taken = column.take(order)
     except pa.ArrowNotImplementedError:

@@ -21,8 +21,8 @@ class QueryMetrics(Frozen, frozen=True):
         bytes_scanned: Bytes fetched from files.
         files_read: Data files opened.
         spilled_bytes: Bytes written to disk because memory ran out.
-        peak_memory_bytes: What aggregates and joins reported to hold at most, added
-            up; operators that report nothing (sorts) are not in it.
+        peak_memory_bytes: What operators reported to hold at most, added up. In
+            DataFusion 55 joins report it; aggregates and sorts do not.
     """
 
     rows_read: int
@@ -41,7 +41,8 @@ def query_metrics(frame: DataFrame) -> QueryMetrics:
         rows_read=sum(each.output_rows or 0 for each in scans),
         bytes_scanned=_total(scans, "bytes_scanned"),
         files_read=_total(scans, "files_opened"),
-        spilled_bytes=_total(every, "spilled_bytes"),
+        # The engine's own metrics are attributes; by name, it knows the others only.
+        spilled_bytes=sum(each.spilled_bytes or 0 for each in every),
         peak_memory_bytes=sum(_total(every, name) for name in MEMORY),
     )
 

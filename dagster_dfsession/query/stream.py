@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 import pyarrow as pa
-from datafusion import DataFrame
+from datafusion import DataFrame, SessionContext
 
 from dagster_dfsession.errors import DfSessionError
 from dagster_dfsession.query.metrics import QueryMetrics, files_opened, query_metrics
@@ -25,13 +25,19 @@ class Execution:
     """
 
     def __init__(self, frame: DataFrame, doing: str) -> None:
-        """Prepare to run `frame`; `doing` begins the message of a failure."""
+        """Prepare to run `frame`; `doing` begins the message of a failure.
+
+        Raises:
+            QueryError: The query cannot be planned.
+        """
         self.rows = 0
         self.failure: DfSessionError | None = None
         self._frame = frame
         self._doing = doing
         self._elapsed_ms = 0.0
-        self.reader = pa.RecordBatchReader.from_batches(frame.schema(), self._batches())
+        with engine_errors(doing):
+            schema = result_schema(frame)
+        self.reader = pa.RecordBatchReader.from_batches(schema, self._batches())
 
     @property
     def elapsed_ms(self) -> float:
@@ -61,3 +67,13 @@ class Execution:
             raise
         finally:
             self._elapsed_ms = (time.perf_counter() - started) * 1000
+
+
+def result_schema(frame: DataFrame) -> pa.Schema:
+    """Return the columns as the engine will hand them out.
+
+    A frame's own schema is that of the query as written: `SELECT NULL UNION ALL SELECT
+    1` has no type there, and only the analyzer finds it.
+    """
+    planned = frame.optimized_logical_plan()
+    return SessionContext().create_dataframe_from_logical_plan(planned).schema()

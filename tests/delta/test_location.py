@@ -19,7 +19,7 @@ def test_no_text_of_a_location_shows_a_storage_option() -> None:
     for text in (repr(table), str(table), repr(lake), str(table.__rich_repr__())):
         assert "hunter2" not in text
     assert "aws_secret_access_key" in repr(table)
-    assert table.options == SECRET
+    assert table.options.items() >= SECRET.items()
 
 
 def test_locations_are_compared_by_content_and_survive_pickling() -> None:
@@ -50,7 +50,11 @@ def test_a_file_address_is_a_local_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "root", ["", "a\0b", "/a%20b", "s3://", "s3://b/x?y", "file://host/x"]
+    "root",
+    [
+        *("", "a\0b", "/a%20b", "s3://", "s3://b/x?y", "file://host/x", "s3://b/a%20b"),
+        *("s3://b//x", "s3://b/../x", "s3://b/x /", "s3://b/a[1]", "s3://b/a^b"),
+    ],
 )
 def test_a_root_that_names_no_place_is_refused(root: str) -> None:
     with pytest.raises(LocationError):
@@ -59,7 +63,10 @@ def test_a_root_that_names_no_place_is_refused(root: str) -> None:
 
 @pytest.mark.parametrize(
     "part",
-    ["", ".", "..", "a/b", "a\\b", "a\0b", "_dfsession", "_dfsession_x", "a[1]", "%2"],
+    [
+        *("", ".", "..", "a/b", "a\\b", "a\0b", "_dfsession", "_dfsession_x"),
+        *("a[1]", "%2", " a", "a "),
+    ],
 )
 def test_a_key_part_that_could_leave_its_place_is_refused(part: str) -> None:
     with pytest.raises(LocationError, match="Any text is allowed except") as refused:
@@ -76,7 +83,13 @@ part = st.text(
     st.characters(blacklist_categories=("Cc", "Cs"), blacklist_characters="/\\[]^|%?#"),
     min_size=1,
     max_size=8,
-).filter(lambda text: text not in (".", "..") and not text.startswith("_dfsession"))
+).filter(
+    lambda text: (
+        text not in (".", "..")
+        and text == text.strip(" ")
+        and not text.startswith("_dfsession")
+    )
+)
 key = st.lists(part, min_size=1, max_size=3)
 
 
@@ -136,8 +149,8 @@ def test_an_unreachable_store_is_an_error_without_secrets() -> None:
     }
     with pytest.raises(DeltaError) as failed:
         open_table(Lake("s3://bucket", options).table(["t"]))
-    assert "s3://bucket/t" in str(failed.value)
-    assert not any(
-        value in str(failed.value) for value in options.values() if len(value) > 3
-    )
+    assert str(failed.value).startswith("s3://bucket/t: ")
+    assert "http://127.0.0.1:1/bucket/t" in str(failed.value)
+    assert "AKIASECRET" not in str(failed.value)
+    assert "hunter2" not in str(failed.value)
     assert failed.value.__cause__ is None

@@ -53,7 +53,12 @@ def asset_of(
     own = range(write.first, write.last + 1)
     values = [value_of(definition, at) for at in own for _ in range(write.each)]
     kind = pa.string() if definition is STATIC else pa.timestamp("us")
-    table = pa.table({"k": pa.array(values, kind), "step": [step] * len(values)})
+    table = pa.table(
+        {
+            "k": pa.array(values, kind),
+            "step": pa.array([step] * len(values), pa.int64()),
+        }
+    )
 
     @dg.asset(
         name=name,

@@ -91,7 +91,7 @@ PROFILES = values_of(SessionProfile)
 
 
 @given(PROFILES)
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_a_profile_survives_being_written_and_read(profile: SessionProfile) -> None:
     text = msgspec.json.encode(dump_profile(profile))
 
@@ -102,7 +102,7 @@ def test_a_profile_survives_being_written_and_read(profile: SessionProfile) -> N
 
 
 @given(PROFILES)
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_what_is_laid_over_a_base_in_full_is_what_comes_out(
     profile: SessionProfile,
 ) -> None:
@@ -114,7 +114,7 @@ def test_what_is_laid_over_a_base_in_full_is_what_comes_out(
 
 
 @given(st.data(), PROFILES)
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_any_changed_leaf_makes_another_profile_and_another_plan(
     data: st.DataObject, profile: SessionProfile
 ) -> None:
@@ -162,7 +162,7 @@ def test_the_order_of_settings_does_not_count(settings: dict[str, str]) -> None:
 
 
 @given(PROFILES)
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_only_forced_normalization_can_contradict_a_setting(
     profile: SessionProfile,
 ) -> None:

@@ -12,10 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from datafusion import DataFrame, col, udf
-from datafusion.catalog import Table
-from hypothesis import given
-from hypothesis import strategies as st
-from pyarrow import dataset as ds
 
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.scope import Scope
@@ -23,7 +19,7 @@ from dagster_dfsession.profile.execution import ExecutionProfile
 from dagster_dfsession.profile.functions import FunctionsProfile
 from dagster_dfsession.profile.hardening import HardeningProfile
 from dagster_dfsession.profile.presets import PRESETS
-from dagster_dfsession.query.identity import PlanIdentity, neutral, plan_identity
+from dagster_dfsession.query.identity import PlanIdentity, plan_identity
 from dagster_dfsession.session.functions.declare import scalar_udf
 
 Lent = Callable[..., Lease]
@@ -241,101 +237,3 @@ def test_a_function_registered_by_hand_is_named(lent: Lent) -> None:
     )
 
     assert identify(lease, "SELECT by_hand(d) FROM flights").variable == ("by_hand",)
-
-
-@pytest.mark.parametrize(
-    ("query", "variable"),
-    [
-        ("SELECT random() AS r FROM flights", ("random",)),
-        ("SELECT uuid() AS u", ("uuid",)),
-        ("SELECT a FROM flights WHERE now() > '2020-01-01'", ("now",)),
-        ("SELECT current_date AS d, current_timestamp AS t", ("current_date", "current_timestamp")),
-        ("SELECT value FROM range(1, 3)", ("range()",)),
-        ("SELECT a FROM flights ORDER BY random()", ("random",)),
-        ("SELECT a FROM flights WHERE a IN (SELECT a FROM routes WHERE random() > 0)", ("random",)),
-    ],
-)  # fmt: skip
-def test_what_differs_from_run_to_run_is_named(
-    query: str, variable: tuple[str, ...], lent: Lent
-) -> None:
-    assert identify(lent(), query).variable == variable
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "SELECT 'random()' AS r, b FROM flights WHERE b <> 'now()'",
-        "SELECT a FROM flights WHERE b LIKE 'adhoc(%'",
-        "SELECT 'it''s \"random()' || b AS r FROM flights",
-        "SELECT 'a\nTableScan: nothing' AS r FROM flights",
-        "SELECT 'Utf8(\"' AS a, 'uuid()' AS b FROM flights",
-    ],
-)
-def test_a_text_that_looks_like_a_call_is_only_text(query: str, lent: Lent) -> None:
-    found = identify(lent(), query)
-
-    assert found.variable == ()
-    assert found.tables == ("<flights>",)
-
-
-@pytest.mark.parametrize("text", ["Utf8(\"", '")', '" "', "x\n", 'Utf8("x")'])
-def test_a_text_hides_no_call(text: str, lent: Lent) -> None:
-    query = f"SELECT '{text}' AS t, random() AS r, b || '{text}' AS u FROM flights"
-
-    assert "random" in identify(lent(), query).variable
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "SELECT CAST(a AS DECIMAL(10, 2)) AS d, DATE '2020-01-01' + INTERVAL '1 day' AS t FROM flights",
-        "SELECT CASE WHEN a > 1 THEN [1, a] ELSE [] END AS l, {'k': a} AS s FROM flights",
-        "SELECT b, count(DISTINCT a) FILTER (WHERE d > 1), grouping(b) FROM flights GROUP BY ROLLUP (b)",
-        "SELECT a, row_number() OVER (PARTITION BY b ORDER BY d ROWS 1 PRECEDING) AS n FROM flights",
-        "SELECT unnest([1, 2]) AS u, b FROM flights",
-        "SELECT f.a, x.m FROM flights f, LATERAL (SELECT max(r.a) AS m FROM routes r WHERE r.a = f.a) x",
-        "SELECT TIMESTAMPTZ '2020-01-01T00:00:00Z' AS t, TRY_CAST(b AS INT) AS i, arrow_cast(a, 'Int8') FROM flights",
-        "SELECT b SIMILAR TO 'x', substr(b, 1, 2), extract(year FROM DATE '2020-01-01') FROM flights",
-        "SELECT * FROM flights WHERE a IN (1, 2) AND NOT (b IN ('x')) AND (a, b) IN (SELECT a, c FROM routes)",
-        "SELECT arrow_cast('1', 'Time64(Nanosecond)'), arrow_cast(1, 'Duration(Second)'), X'00' FROM flights",
-    ],
-    ids=range(10),
-)  # fmt: skip
-def test_no_part_of_sql_passes_for_a_function_that_is_not_installed(
-    query: str, lent: Lent
-) -> None:
-    assert identify(lent(), query).variable == ()
-
-
-@pytest.mark.parametrize(
-    ("query", "tables"),
-    [
-        ("SELECT 1 AS one", ()),
-        ("SELECT f.a FROM flights f JOIN routes r ON f.a = r.a", ("<flights>", "<routes>")),
-        ("SELECT a FROM flights UNION ALL SELECT a FROM routes", ("<flights>", "<routes>")),
-        ("WITH routes AS (SELECT a FROM flights) SELECT a FROM routes", ("<flights>",)),
-        ("WITH q AS (SELECT a FROM routes) SELECT a FROM flights WHERE a IN (SELECT a FROM q)", ("<flights>", "<routes>")),
-        ("SELECT a FROM flights WHERE EXISTS (SELECT 1 FROM routes WHERE routes.a = flights.a)", ("<flights>", "<routes>")),
-        ("SELECT (SELECT max(a) FROM routes) AS m FROM flights", ("<flights>", "<routes>")),
-        ('SELECT "Ab" FROM "raw/us"."my table"', ("raw/us.my table",)),
-        ('SELECT "Ab" FROM "raw/us"."my table" LIMIT 1', ("raw/us.my table",)),
-        ('SELECT "Ab" FROM "raw/us"."my table" WHERE "Ab" > 1', ("raw/us.my table",)),
-        ("SELECT a FROM lake.public.flights, dfsession.session", ("<flights>", "dfsession.session")),
-    ],
-    ids=range(11),
-)  # fmt: skip
-def test_the_tables_of_a_query_are_found_wherever_they_stand(
-    query: str, tables: tuple[str, ...], lent: Lent
-) -> None:
-    lease = lent()
-    quoted = Table(ds.dataset(pa.table({"Ab": [1]})))
-    lease.session.catalog.add(("raw/us", "my table"), quoted)
-
-    assert identify(lease, query).tables == tables
-
-
-@given(st.dictionaries(st.from_regex("run_[a-c]{1,3}", fullmatch=True), st.text("<>xyz", min_size=1)))
-def test_the_longest_name_is_replaced_first(scoped: dict[str, str]) -> None:
-    text = " ".join(scoped)
-
-    assert neutral(text, scoped) == " ".join(scoped.values())

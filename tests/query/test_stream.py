@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from datafusion import udf
 
-from dagster_dfsession.errors import ColumnNotFoundError, QueryError
+from dagster_dfsession.errors import QueryError
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.profile.execution import ExecutionProfile
 from dagster_dfsession.profile.runtime import FairPool, RuntimeProfile
@@ -67,14 +67,16 @@ def test_a_batch_is_computed_when_it_is_asked_for(lent: Lent) -> None:
 
 
 def test_what_was_read_is_counted_afterwards(lent: Lent, files: Path) -> None:
-    execution = over_files(lent(), files, "SELECT k, count(*) AS n FROM rows GROUP BY k")
+    query = "SELECT a.s FROM rows a JOIN rows b ON a.id = b.k"
+    execution = over_files(lent(), files, query)
     assert execution.metrics == NOTHING
 
-    assert execution.reader.read_all().num_rows == 1000
+    assert execution.reader.read_all().num_rows == 30_000
 
     metrics = execution.metrics
-    assert metrics.rows_read == 30_000
+    assert metrics.rows_read > 30_000
     assert metrics.bytes_scanned > 1000
+    assert metrics.files_read == 6
     assert metrics.spilled_bytes == 0
     assert metrics.peak_memory_bytes > 1000
     assert execution.files is not None
@@ -83,13 +85,11 @@ def test_what_was_read_is_counted_afterwards(lent: Lent, files: Path) -> None:
     }
 
 
-def test_files_that_a_filter_excludes_are_not_read(lent: Lent, files: Path) -> None:
+def test_rows_that_statistics_exclude_are_not_read(lent: Lent, files: Path) -> None:
     execution = over_files(lent(), files, "SELECT s FROM rows WHERE id = 15000")
 
     assert execution.reader.read_all().num_rows == 1
     assert execution.metrics.rows_read <= 2_000
-    assert execution.files is not None
-    assert {Path(path).name for path in execution.files} == {"1.parquet"}
 
 
 def test_too_many_files_are_counted_and_not_named(lent: Lent, tmp_path: Path) -> None:
@@ -109,9 +109,9 @@ def test_too_many_files_are_counted_and_not_named(lent: Lent, tmp_path: Path) ->
 
 def test_a_sort_that_spills_says_how_much(lent: Lent, files: Path) -> None:
     lease = lent(
-        runtime=RuntimeProfile(memory_pool=FairPool(size="2M")),
+        runtime=RuntimeProfile(memory_pool=FairPool(size="1M")),
         execution=ExecutionProfile(
-            target_partitions=1, batch_size=512, sort_spill_reservation=256 * 1024
+            target_partitions=1, batch_size=512, sort_spill_reservation=64 * 1024
         ),
     )
     execution = over_files(lease, files, "SELECT * FROM rows ORDER BY s, id")
@@ -127,7 +127,7 @@ def test_a_failure_is_kept_for_who_cannot_see_it_raised(lent: Lent) -> None:
         lease.sql("SELECT counted(a) AS a FROM numbers"), "computing shop"
     )
 
-    with pytest.raises(QueryError, match="computing shop: .*no such airport") as error:
+    with pytest.raises(QueryError, match=r"computing shop: .*no such airport") as error:
         execution.reader.read_all()
 
     assert execution.failure is error.value
@@ -135,16 +135,11 @@ def test_a_failure_is_kept_for_who_cannot_see_it_raised(lent: Lent) -> None:
     assert execution.elapsed_ms > 0
 
 
-def test_a_frame_that_cannot_be_planned_fails_when_it_is_asked_for(
-    lent: Lent,
-) -> None:
-    execution = Execution(lent().sql("SELECT CAST('x' AS INT) AS a"), "computing it")
+def test_a_frame_that_cannot_be_planned_fails_before_it_runs(lent: Lent) -> None:
+    frame = lent().sql("SELECT CAST('x' AS INT) AS a")
 
-    with pytest.raises(QueryError, match="Cannot cast string 'x'"):
-        execution.reader.read_all()
-    assert execution.failure is not None
-    with pytest.raises(ColumnNotFoundError):
-        lent().sql("SELECT nothing")
+    with pytest.raises(QueryError, match=r"computing it: .*Cannot cast string 'x'"):
+        Execution(frame, "computing it")
 
 
 def test_a_stream_that_is_left_early_is_no_failure(lent: Lent) -> None:
@@ -175,13 +170,11 @@ def test_a_stream_that_is_left_early_is_no_failure(lent: Lent) -> None:
     ],
     ids=range(9),
 )  # fmt: skip
-def test_a_stream_is_what_the_engine_gives(
-    query: str, lent: Lent, files: Path
-) -> None:
+def test_a_stream_is_what_the_engine_gives(query: str, lent: Lent, files: Path) -> None:
     lease = lent(execution=ExecutionProfile(target_partitions=1))
     read = over_files(lease, files, query).reader.read_all()
 
     expected = lease.sql(query).to_arrow_table()
-    assert read.to_pylist() == expected.to_pylist()
+    assert sorted(map(str, read.to_pylist())) == sorted(map(str, expected.to_pylist()))
     assert read.schema.names == expected.schema.names
     assert read.schema.types == expected.schema.types
