@@ -156,6 +156,8 @@ def within_budget(
     }
     if size_of(cut) <= budget:
         return cut
+    if size_of(cut) <= budget:
+        return cut
     tight = {
         key: fewer_rows(entries[key], ROWS_IF_TIGHT)
         for key in (SETTINGS, UDFS, INPUTS)

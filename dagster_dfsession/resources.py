@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dagster_dfsession.session.session import Session
 
 
-class DataFusionSessionResource(dg.ConfigurableResource[None]):
+class DataFusionSessionResource(dg.ConfigurableResource[Any]):
     """A DataFusion session for each run.
 
     Every step of a run that asks for it gets a session built from one profile; what

@@ -44,6 +44,7 @@ def run(lake: Path) -> Iterator[Callable[..., dg.ExecuteInProcessResult]]:
     The keywords `session` and `io` are fields of the two resources, `key` is a
     partition key, `keys` are the first and the last of a range in one run.
     """
+    resources: dict[str, dict[str, Any]] = {}
     with dg.DagsterInstance.ephemeral() as instance:
 
         def materialize(
@@ -54,10 +55,15 @@ def run(lake: Path) -> Iterator[Callable[..., dg.ExecuteInProcessResult]]:
             keys: tuple[str, str] | None = None,
             **options: Any,
         ) -> dg.ExecuteInProcessResult:
-            dfsession = dfs.DataFusionSessionResource(**{"preset": "dev", **session})
-            io_manager = dfs.DataFusionDeltaIOManager(
-                session=dfsession, **{"root_uri": str(lake), **io}
-            )
+            asked = repr((session, io))
+            if asked not in resources:  # Dagster takes a tenth of a second for two
+                dfsession = dfs.DataFusionSessionResource(
+                    **{"preset": "dev", **session}
+                )
+                io_manager = dfs.DataFusionDeltaIOManager(
+                    session=dfsession, **{"root_uri": str(lake), **io}
+                )
+                resources[asked] = {"dfsession": dfsession, "io_manager": io_manager}
             if keys is not None:
                 first, last = keys
                 options["tags"] = {
@@ -69,7 +75,7 @@ def run(lake: Path) -> Iterator[Callable[..., dg.ExecuteInProcessResult]]:
                 warnings.filterwarnings("ignore", "InitResourceContext.dagster_run")
                 return dg.materialize(
                     assets,
-                    resources={"dfsession": dfsession, "io_manager": io_manager},
+                    resources=resources[asked],
                     instance=options.pop("instance", instance),
                     run_config={
                         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}

@@ -26,6 +26,8 @@ MAPPED: Mapping[type[BaseException], type[DeltaError]] = MappingProxyType(
     }
 )
 
+_CREDENTIALS = "Check the storage options: key, secret, region and endpoint."
+
 # What a refused commit or an unreadable table asks the reader to do. The first
 # fragment found in the engine's text decides.
 NEXT_STEP: Mapping[str, str] = MappingProxyType(
@@ -47,10 +49,10 @@ NEXT_STEP: Mapping[str, str] = MappingProxyType(
         "version; `history` lists those it has.",
         "Unknown scheme": "Use a local path, file://, s3://, gs://, az:// or abfss://.",
         "NoSuchBucket": "Create the bucket, or correct the root address.",
-        "lacked the necessary privileges": "Check the storage options: key, secret, "
-        "region and endpoint.",
         "/latest/": "No credentials were given, and this machine has none of its own: "
         "set access_key_id and secret_access_key in the storage options.",
+        "lacked the necessary privileges": _CREDENTIALS,
+        "403 Forbidden": _CREDENTIALS,
         "URL scheme is not allowed": "Use an https:// endpoint, or set the storage "
         "option allow_http to 'true'.",
         "error sending request": "The store did not answer: check the endpoint and the "
@@ -108,6 +110,12 @@ def says_absent(error: exceptions.TableNotFoundError) -> bool:
     """
     text = str(error)
     return "No files in log segment" in text or "kind: NotFound" in text
+
+
+def says_empty(error: OSError) -> bool:
+    """Whether a file has no first byte to read from: no store takes it for empty."""
+    text = str(error)
+    return "416 Range Not Satisfiable" in text or "only 0 bytes long" in text
 
 
 def scrubbed(text: str, secrets: Collection[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from deltalake.fs import DeltaStorageHandler
 from pyarrow import fs
 
-from dagster_dfsession.delta.failures import delta_errors
+from dagster_dfsession.delta.failures import delta_errors, says_empty
 from dagster_dfsession.delta.gate import PROCESS_GATE
 from dagster_dfsession.delta.location import Location
 from dagster_dfsession.errors import LocationError
@@ -89,9 +89,8 @@ class LakeFiles:
                 return bytes(self._handler.open_input_file(path).read_buffer(_WHOLE))
             except FileNotFoundError:
                 return None
-            except OSError:
-                # No store gives the bytes from the first on of an empty file.
-                if self._system.get_file_info(path).size == 0:
+            except OSError as error:
+                if says_empty(error):
                     return b""
                 raise
 

@@ -2,30 +2,25 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster import InitResourceContext
-from pydantic import ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr
 
 from dagster_dfsession.config.storage import (
     SecretOptions,
-    plain_options,
+    resolved,
     resolved_options,
+    with_plain_options,
 )
-from dagster_dfsession.delta.location import Lake
-from dagster_dfsession.delta.request import SchemaMode, WriteMode
-from dagster_dfsession.errors import (
-    LocationError,
-    PartitionError,
-    SessionError,
-    UnsupportedTypeError,
-)
-from dagster_dfsession.io_managers.loading import load
+from dagster_dfsession.delta.modes import SchemaMode, WriteMode
+from dagster_dfsession.errors import SessionError
 from dagster_dfsession.resources import DataFusionSessionResource
 from dagster_dfsession.steps.current import current_step
-from dagster_dfsession.steps.partitions import asset_target
-from dagster_dfsession.steps.publish import publish
+
+if TYPE_CHECKING:
+    from dagster_dfsession.delta.location import Lake
 
 
 class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
@@ -62,24 +57,29 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
 
     _lake: Any = PrivateAttr(default=None)
 
-    @field_validator("storage_options", mode="before")
-    @classmethod
-    def _accept_config_classes(cls, options: Any) -> Any:
-        return plain_options(options)
+    if not TYPE_CHECKING:  # there, the fields are the signature
+
+        def __init__(self, **fields: Any) -> None:
+            """Take the config classes of dagster-deltalake as storage options too."""
+            super().__init__(**with_plain_options(fields))
 
     @contextlib.contextmanager
     def yield_for_execution(
         self, context: InitResourceContext
     ) -> Iterator["DataFusionDeltaIOManager"]:
         """Tell the session of the run where this manager's tables are."""
+        # The engine is imported here: a code server has no use for it.
+        from dagster_dfsession.delta.location import Lake  # noqa: PLC0415
+
         del context
-        lake = Lake(self.root_uri, resolved_options(self.storage_options))
+        root_uri: str = resolved(self.root_uri, "root_uri")
+        lake = Lake(root_uri, resolved_options(self.storage_options))
         self.session.run.tables.add_lake(lake)
         self._lake = lake
         yield self
 
     @property
-    def lake(self) -> Lake:
+    def lake(self) -> "Lake":
         """Where the tables are.
 
         Raises:
@@ -90,55 +90,39 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
         lake: Lake = self._lake
         return lake
 
+    @property
+    def working_session(self) -> DataFusionSessionResource:
+        """The session that made what the running step returns.
+
+        Dagster makes a copy of `session` for this manager. A launch that overrides
+        the config of the session resource does so for the assets alone: then the one
+        that the step uses counts, so that records tell which session it was.
+        """
+        step = current_step()
+        given = () if step is None else step.resources._asdict().values()
+        used = [each for each in given if isinstance(each, DataFusionSessionResource)]
+        return used[0] if len(used) == 1 else self.session
+
     def load_input(self, context: dg.InputContext) -> Any:
         """Return an upstream asset as the type that the parameter is annotated with."""
-        return load(context, self.lake, self.session.run, self.session.lease)
+        # The engine is imported here: a code server has no use for it.
+        from dagster_dfsession.io_managers.loading import load  # noqa: PLC0415
+
+        session = self.working_session
+        return load(context, self.lake, session.run, session.lease)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Write what an asset returned, and record which session made it."""
-        if not context.has_asset_key:
-            raise LocationError(
-                f"output {context.name!r} of step {context.step_key!r} belongs to no "
-                "asset; only assets have a table"
-            )
-        key = context.asset_key
-        if obj is None:
-            raise UnsupportedTypeError(
-                f"asset {key.to_user_string()!r} returned None: annotate it '-> None' if "
-                "it writes nothing, or return its table"
-            )
-        step = current_step()
-        if step is None:
-            raise SessionError("an output can only be handled in a step")
-        partitions = context.asset_spec.partitions_def
-        if partitions is not None and not context.has_asset_partitions:
-            # Dagster starts such runs, and calls their outputs unpartitioned.
-            raise PartitionError(
-                f"asset {key.to_user_string()!r} has partitions, but this run has none, "
-                "so nothing says which rows are its own. Launch it for a partition key "
-                "or a range of them."
-            )
-        target = asset_target(
+        from dagster_dfsession.io_managers.storing import store  # noqa: PLC0415
+
+        store(
+            context,
+            obj,
             self.lake,
-            key.path,
-            {**(context.definition_metadata or {}), **(context.output_metadata or {})},
+            self.working_session,
             mode=self.mode,
             schema_mode=self.schema_mode,
-            partitions=partitions,
-            partition_keys=context.asset_partition_keys if partitions else (),
         )
-        run = self.session.run
-        published = publish(
-            obj, target, self.lake, run=run, lease=self.session.lease, step=step
-        )
-        events = dg.AssetExecutionContext.get()
-        events.add_asset_metadata(published.metadata, key)
-        for partition, metadata in published.by_partition.items():
-            events.add_asset_metadata(metadata, key, partition)
-        step.set_data_version(key, dg.DataVersion(published.data_version))
-        if run.tags != published.tags:
-            step.instance.add_run_tags(step.run_id, published.tags)
-            run.tags = published.tags
 
     def __repr__(self) -> str:
         return (

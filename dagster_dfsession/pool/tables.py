@@ -8,6 +8,7 @@ from datafusion.catalog import Table
 from deltalake import DeltaTable
 
 from dagster_dfsession.delta.location import Lake, Location, open_table
+from dagster_dfsession.delta.provider import provider_of
 from dagster_dfsession.errors import LocationError
 from dagster_dfsession.session.catalog import TableName
 
@@ -34,7 +35,7 @@ class OpenedTable:
         self.key = key
         self.location = location
         self.delta = delta
-        self.table = Table(delta)
+        self.table = Table(provider_of(delta, location))
 
     @property
     def version(self) -> int:

@@ -46,7 +46,7 @@ def asset_target(
     mode: WriteMode,
     schema_mode: SchemaMode,
     partitions: dg.PartitionsDefinition | None,
-    partition_keys: Sequence[str],
+    partition_keys: Sequence[str] | None,
 ) -> Target:
     """Return where an asset goes.
 
@@ -57,18 +57,25 @@ def asset_target(
         mode: Where the metadata has no `mode`.
         schema_mode: Where the metadata has no `schema_mode`.
         partitions: The asset's partitions, if it has any.
-        partition_keys: Those of this run, in any order.
+        partition_keys: Those of this run, in any order; None: it has none.
 
     Raises:
-        PartitionError: The metadata does not say which column holds the partitions.
+        PartitionError: The metadata does not say which column holds the partitions,
+            or the run has none.
         DeltaError: A mode is none of those there are.
     """
     name, stated = "/".join(key), plain_metadata(metadata)
     by = stated.get(PARTITION_BY)
     # Keys of several dimensions are a class of Dagster's own, which nothing encodes.
-    keys = tuple(sorted(map(str, partition_keys)))
+    keys = tuple(sorted(map(str, partition_keys or ())))
     request = None
     if partitions is not None:
+        if not keys:
+            # Dagster starts such runs, and takes their outputs for unpartitioned.
+            raise PartitionError(
+                f"asset {name!r} has partitions, but this run has none, so nothing says "
+                "which rows are its own. Launch it for a partition key or a range of them."
+            )
         expression = stated.get(PARTITION_EXPR)
         request = partition_request(partitions, keys, expression, name)
     return Target(

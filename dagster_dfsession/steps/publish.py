@@ -145,15 +145,15 @@ def publish_running_asset(
             "outputs, return the values and use a DataFusionDeltaIOManager"
         )
     key = step.asset_key
-    partitions = step.assets_def.partitions_def
+    has_keys = step.has_partition_key or step.has_partition_key_range
     target = asset_target(
         lake,
         key.path,
         step.assets_def.metadata_by_key.get(key, {}),
         mode="overwrite",
         schema_mode="strict",
-        partitions=partitions,
-        partition_keys=step.partition_keys if partitions is not None else (),
+        partitions=step.assets_def.partitions_def,
+        partition_keys=step.partition_keys if has_keys else None,
     )
     published = publish(value, target, lake, run=run, lease=lease, step=step)
     context = dg.AssetExecutionContext.get()
