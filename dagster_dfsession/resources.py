@@ -39,6 +39,7 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
     gone when the step is over. Tables of the lake are found by their asset keys.
 
     Examples:
+        ```python
         >>> import dagster as dg
         >>> @dg.asset
         ... def one(dfsession: DataFusionSessionResource) -> None:
@@ -46,6 +47,8 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         >>> dfsession = DataFusionSessionResource(preset="dev")
         >>> result = dg.materialize([one], resources={"dfsession": dfsession})
         {'one': [1]}
+
+        ```
     """
 
     # A misspelt field is an error, and no error shows what the fields hold.
@@ -78,7 +81,7 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         ),
     )
     storage_options: dict[str, str] = SecretOptions(
-        "Options of the lake's storage, as deltalake takes them. Use EnvVar for secrets."
+        "Options of the storage, as deltalake takes them. Use EnvVar for secrets."
     )
 
     _run: Any = PrivateAttr(default=None)
@@ -149,8 +152,8 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         """
         if self._run is None:
             raise SessionError(
-                "the session resource is not set up: use it as a parameter of an asset, "
-                "an op, a check or a sensor; outside Dagster use "
+                "the session resource is not set up: use it as a parameter of an asset,"
+                " an op, a check or a sensor; outside Dagster use "
                 "open_session(resource.plan())"
             )
         run: RunSession = self._run
@@ -169,7 +172,7 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         return self.lease.session
 
     def snapshot(self) -> "SessionRuntime":
-        """Return what the session says of itself: settings, functions, versions, hashes."""
+        """Return what the session says of itself: settings, functions, hashes."""
         return self.session().snapshot()
 
     def sql(

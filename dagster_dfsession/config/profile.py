@@ -3,8 +3,8 @@
 import enum
 import types
 import typing
-from collections.abc import Iterator, Mapping
-from typing import Any, Optional
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 import msgspec
@@ -51,7 +51,7 @@ def config_class(
     if path in NAMED_PARTS:
         known = ", ".join(sorted(NAMED_PARTS[path]))
         described = Field(default=None, description=f"Start from a preset: {known}.")
-        fields["preset"] = (Optional[str], described)
+        fields["preset"] = (str | None, described)
     return create_model(name, __base__=ProfilePart, __doc__=struct.__doc__, **fields)
 
 
@@ -63,7 +63,8 @@ def _fields(
         described = Field(
             default=None, description=description_of(kind), **_bounds(kind)
         )
-        yield field, (Optional[_type(kind, f"{name}{field.title()}", below)], described)
+        found = _type(kind, f"{name}{field.title()}", below)
+        yield field, (found | None, described)
 
 
 def _type(declared: Any, name: str, path: str) -> Any:
@@ -84,7 +85,7 @@ def _type(declared: Any, name: str, path: str) -> Any:
 def _plain(kind: Any, name: str) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
-        return enum.Enum(name, {value: value for value in arguments})
+        return _choice(name, arguments)
     if origin is tuple:
         return list[_type(arguments[0], name, "")]  # type: ignore[misc]  # a type made at run time
     return kind
@@ -95,15 +96,17 @@ def _tagged(choices: list[type[msgspec.Struct]], name: str) -> type[ProfilePart]
 
     Which field goes with which kind is the codec's to say, with the field's path.
     """
-    kinds = {
-        str(each.__struct_config__.tag): str(each.__struct_config__.tag)
-        for each in choices
-    }
+    kinds = [str(each.__struct_config__.tag) for each in choices]
     declared = {k: v for each in choices for k, v in declared_types(each).items()}
     fields = dict(_fields(declared, name, ""))
     described = Field(default=None, description=f"One of {', '.join(sorted(kinds))}.")
-    fields["kind"] = (Optional[enum.Enum(f"{name}Kind", kinds)], described)
+    fields["kind"] = (_choice(f"{name}Kind", kinds) | None, described)
     return create_model(name, __base__=ProfilePart, **fields)
+
+
+def _choice(name: str, values: Iterable[str]) -> Any:
+    """Return an enumeration whose members are called as their values are."""
+    return enum.Enum(name, {value: value for value in values})
 
 
 def _bounds(declared: Any) -> dict[str, Any]:

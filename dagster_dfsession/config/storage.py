@@ -20,7 +20,7 @@ RENAMED = MappingProxyType(
 """Fields whose own names deltalake ignores."""
 OPTIONS = "storage_options"
 ENV_VARS = (dg.EnvVar, type(dg.EnvVar.int("ANY")))
-"""The classes of Dagster's environment variables; the one for numbers has no public name."""
+"""The classes of Dagster's environment variables; numbers have no public one."""
 
 
 def SecretOptions(description: str) -> Any:  # noqa: N802  # stands where pydantic's Field would

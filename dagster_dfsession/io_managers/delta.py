@@ -48,11 +48,11 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
     )
     mode: WriteMode = Field(
         default="overwrite",
-        description="What a write does to the rows that are there: overwrite, append, error.",
+        description="What a write does to old rows: overwrite, append or error.",
     )
     schema_mode: SchemaMode = Field(
         default="strict",
-        description="What a write may do to the table's columns: strict, merge, overwrite.",
+        description="What a write may do to the columns: strict, merge, overwrite.",
     )
 
     _lake: Any = PrivateAttr(default=None)

@@ -6,12 +6,7 @@ import dagster as dg
 
 from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.delta.modes import SchemaMode, WriteMode
-from dagster_dfsession.errors import (
-    LocationError,
-    PartitionError,
-    SessionError,
-    UnsupportedTypeError,
-)
+from dagster_dfsession.errors import LocationError, SessionError, UnsupportedTypeError
 from dagster_dfsession.resources import DataFusionSessionResource
 from dagster_dfsession.steps.current import current_step
 from dagster_dfsession.steps.partitions import asset_target
@@ -56,22 +51,17 @@ def store(
     step = current_step()
     if step is None:
         raise SessionError("an output can only be handled in a step")
-    partitions = context.asset_spec.partitions_def
-    if partitions is not None and not context.has_asset_partitions:
-        # Dagster starts such runs, and calls their outputs unpartitioned.
-        raise PartitionError(
-            f"asset {key.to_user_string()!r} has partitions, but this run has none, "
-            "so nothing says which rows are its own. Launch it for a partition key "
-            "or a range of them."
-        )
     target = asset_target(
         lake,
         key.path,
         {**(context.definition_metadata or {}), **(context.output_metadata or {})},
         mode=mode,
         schema_mode=schema_mode,
-        partitions=partitions,
-        partition_keys=context.asset_partition_keys if partitions else (),
+        partitions=context.asset_spec.partitions_def,
+        # An asset with partitions has none of them in a run that has none.
+        partition_keys=(
+            context.asset_partition_keys if context.has_asset_partitions else None
+        ),
     )
     run = session.run
     published = publish(value, target, lake, run=run, lease=session.lease, step=step)

@@ -1,4 +1,4 @@
-"""From Dagster's partitions and an asset's metadata to what a write or a read is about."""
+"""From Dagster's partitions and an asset's metadata to columns and values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_args
@@ -73,8 +73,9 @@ def asset_target(
         if not keys:
             # Dagster starts such runs, and takes their outputs for unpartitioned.
             raise PartitionError(
-                f"asset {name!r} has partitions, but this run has none, so nothing says "
-                "which rows are its own. Launch it for a partition key or a range of them."
+                f"asset {name!r} has partitions, but this run has none, so nothing "
+                "says which rows are its own. Launch it for a partition key or a range "
+                "of them."
             )
         expression = stated.get(PARTITION_EXPR)
         request = partition_request(partitions, keys, expression, name)
@@ -132,8 +133,8 @@ def partition_request(
     if not isinstance(expression, str):
         raise PartitionError(
             f"asset {asset!r} has partitions, but its {PARTITION_EXPR!r} metadata is "
-            f"{expression!r}. Set metadata={{{PARTITION_EXPR!r}: 'column'}} on the asset, "
-            "naming the column that the partition keys are values of."
+            f"{expression!r}. Set metadata={{{PARTITION_EXPR!r}: 'column'}} on the "
+            "asset, naming the column that the partition keys are values of."
         )
     return _dimension(definition, keys, expression)
 

@@ -141,8 +141,8 @@ def publish_running_asset(
         )
     if step is None or not step.has_assets_def or len(step.selected_asset_keys) != 1:
         raise SessionError(
-            "materialize() writes the one asset that is running; in an asset of several "
-            "outputs, return the values and use a DataFusionDeltaIOManager"
+            "materialize() writes the one asset that is running; in an asset of "
+            "several outputs, return the values and use a DataFusionDeltaIOManager"
         )
     key = step.asset_key
     has_keys = step.has_partition_key or step.has_partition_key_range
@@ -157,11 +157,12 @@ def publish_running_asset(
     )
     published = publish(value, target, lake, run=run, lease=lease, step=step)
     context = dg.AssetExecutionContext.get()
+    # What a result has itself, Dagster would store in two events.
+    context.add_asset_metadata(published.metadata, key)
     for partition, metadata in published.by_partition.items():
         context.add_asset_metadata(metadata, key, partition)
     return dg.MaterializeResult(
         asset_key=key,
-        metadata=published.metadata,
         data_version=dg.DataVersion(published.data_version),
         tags=published.tags,
     )

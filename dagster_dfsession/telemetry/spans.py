@@ -1,4 +1,4 @@
-"""Spans, through OpenTelemetry's API alone: without an SDK they cost next to nothing."""
+"""Spans, through OpenTelemetry's API alone: without an SDK they cost nearly nothing."""
 
 from contextlib import AbstractContextManager
 

@@ -181,9 +181,11 @@ def test_a_hook_that_cannot_run_is_named_and_the_context_dropped(
 
 
 def test_a_prepared_statement_runs_where_the_policy_lets_it(opened: Opened) -> None:
-    session = opened(sql=SqlProfile(policy="service", prepared=(ONE,)))
+    typed = Prepared(name="typed", sql="SELECT arrow_typeof($1) AS t", types=("INT",))
+    session = opened(sql=SqlProfile(policy="service", prepared=(ONE, typed)))
 
     assert session.sql("EXECUTE one(41)").to_pydict() == {"one": [42]}
+    assert session.sql("EXECUTE typed(41)").to_pydict() == {"t": ["Int32"]}
 
 
 def test_a_prepared_statement_that_does_not_plan_is_named(

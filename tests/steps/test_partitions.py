@@ -116,7 +116,9 @@ def test_keys_are_sorted_text_whatever_dagster_hands_over(tmp_path: Path) -> Non
 @pytest.mark.parametrize("keys", [None, ()], ids=str)
 def test_partitions_without_keys_are_refused(tmp_path: Path, keys: Any) -> None:
     stated = {"partition_expr": "k"}
-    with pytest.raises(PartitionError, match="'raw/up' has partitions, but this run has"):
+    with pytest.raises(
+        PartitionError, match="'raw/up' has partitions, but this run has"
+    ):
         target(tmp_path, stated, partitions=STATIC, partition_keys=keys)
 
 

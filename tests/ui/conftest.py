@@ -65,7 +65,9 @@ def webserver(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     command = [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1"]
     command += ["-p", str(port), "-f", str(HERE / "location.py")]
     with (home / "log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # our own command
+        server = subprocess.Popen(
+            command, env=environment, stdout=log, stderr=log
+        )  # our own command
     try:
         _wait_until_loaded(f"http://127.0.0.1:{port}", server, home / "log")
         yield f"http://127.0.0.1:{port}"
