@@ -1,6 +1,7 @@
 """Tables and texts on Dagster's page, cut to the room there is."""
 
 import bisect
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -53,8 +54,11 @@ def plan_text(text: str, chars: int) -> dg.MarkdownMetadataValue:
 def _first_lines(text: str, chars: int) -> str:
     if len(text) <= chars:
         return text
-    lines, kept = text.splitlines(), text[: chars + 1].splitlines()[:-1]
-    return "\n".join([*kept, f"and {len(lines) - len(kept)} more lines"])
+    lines = text.split("\n")
+    # What the first n lines take, with a line break after each.
+    ends = list(itertools.accumulate(len(line) + 1 for line in lines))
+    kept = bisect.bisect_right(ends, chars + 1)
+    return "\n".join([*lines[:kept], f"and {len(lines) - kept} more lines"])
 
 
 def fewer_rows(table: dg.TableMetadataValue, keep: int) -> dg.TableMetadataValue:

@@ -152,9 +152,9 @@ def test_a_plan_is_cut_between_lines_and_counts_those_left_out(
 ) -> None:
     text = str(plan_text("\n".join(lines), chars).md_str)
     body = text.removeprefix("```text\n").removesuffix("\n```")
-    said = body.splitlines()
+    said = body.split("\n")
     whole = "\n".join(lines).splitlines()
-    if said and said[-1].endswith(" more lines"):
+    if said[-1].endswith(" more lines"):
         kept, hidden = said[:-1], int(said[-1].split()[1])
         assert len(kept) + hidden == len(whole)
         assert len("\n".join(kept)) <= chars

@@ -91,10 +91,11 @@ def test_rows_of_timestamps_are_counted_while_they_pass(
 
 def test_rows_of_several_dimensions_are_counted_for_each_key(run: Run) -> None:
     found = [(1, "a"), (1, "a"), (2, "a"), (2, "b")]
-    value = pa.table(
-        {"d": [dt.date(2026, 3, d) for d, _ in found], "k": [k for _, k in found]}
-        | {"x": range(4)}
-    )
+    rows = [
+        {"d": dt.date(2026, 3, day), "k": kind, "x": at}
+        for at, (day, kind) in enumerate(found)
+    ]
+    value = pa.Table.from_pylist(rows)
     result = run(
         parts(value, GRID, {"day": "d", "kind": "k"}),
         keys=("2026-03-01|a", "2026-03-02|b"),

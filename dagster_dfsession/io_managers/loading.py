@@ -74,7 +74,7 @@ def load(context: dg.InputContext, lake: Lake, run: RunSession, lease: Lease) ->
     lease.load(opened, frame, None if keys is None else tuple(keys))
     if type_name(annotation) == DELTA_TABLE:
         # One of its own: it could be moved to another version.
-        return opened.delta
+        return open_table(opened.location, opened.version)
     return load_as(annotation, frame, asset)
 
 

@@ -134,9 +134,8 @@ def _spellings(tables: RunTables, lease: Lease) -> dict[str, TableName | None]:
 
     A plan has no quotes, and a part of a key may have a dot itself.
     """
-    names = {name for name in tables.names() if tables.opened(name)} | {*lease.loaded}
     found: dict[str, TableName | None] = {}
-    for name in names:
+    for name in {*tables.opened_names(), *lease.loaded}:
         spelt = tables.spelling(name)
         found[spelt] = None if spelt in found else name
     return found

@@ -123,6 +123,11 @@ class RunTables:
         """Return the table if it was opened before."""
         return self._opened.get(name)
 
+    def opened_names(self) -> set[TableName]:
+        """Return the names of the tables that were opened; nothing is asked for."""
+        with self._lock:
+            return {*self._opened}
+
     def written(self, key: Sequence[str]) -> None:
         """Forget the pin of a table that this run has just written."""
         with self._lock:

@@ -1,4 +1,4 @@
-"""What the runs of this folder are watched for."""
+"""What every run of this folder is watched for."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,8 @@ def spill(tmp_path: Path) -> Path:
 @pytest.fixture
 def spilling(spill: Path) -> dict[str, Any]:
     """Fields of a session resource that spills to `spill`."""
-    return {"profile": {"runtime": {"spill": {"kind": "disk", "directory": str(spill)}}}}
+    disk = {"kind": "disk", "directory": str(spill)}
+    return {"profile": {"runtime": {"spill": disk}}}
 
 
 @pytest.fixture(autouse=True)

@@ -159,7 +159,7 @@ def raising_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / f"{name}.py").write_text(
         "import pyarrow as pa\n"
         "from dagster_dfsession import scalar_udf\n\n"
-        '@scalar_udf([pa.int64()], pa.int64(), "volatile")\n'
+        '@scalar_udf(inputs=[pa.int64()], returns=pa.int64(), volatility="volatile")\n'
         "def always_raises(x):\n"
         '    raise ValueError("no")\n'
     )

@@ -1,5 +1,6 @@
 """What a step reads: which version, which rows, which columns, under which name."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,40 +28,35 @@ def up() -> pa.Table:
     return pa.table({"x": [1, 2, 3], "Big": ["a", "b", "c"]})
 
 
-def reading(seen: list[Any], metadata: dict[str, Any]) -> dg.AssetsDefinition:
+def reading(
+    metadata: dict[str, Any], seen: dict[str, Any], name: str = "down"
+) -> dg.AssetsDefinition:
     """An asset that keeps its input and what SQL says of the same name."""
 
-    @dg.asset(ins={"up": dg.AssetIn(metadata=metadata)})
     def down(dfsession: DataFusionSessionResource, up: pa.Table) -> None:
-        seen.append(up.to_pydict())
-        seen.append(dfsession.sql("SELECT * FROM up").to_pydict())
-        seen.append(dfsession.table("up").to_pydict())
+        by_sql = dfsession.sql("SELECT * FROM up").to_pydict()
+        seen[name] = [up.to_pydict(), by_sql, dfsession.table("up").to_pydict()]
 
-    return down
+    return dg.asset(down, name=name, ins={"up": dg.AssetIn(metadata=metadata)})
 
 
-@pytest.mark.parametrize(
-    ("metadata", "expected"),
-    [
-        ({}, {"x": [1, 2, 3], "Big": ["a", "b", "c"]}),
-        ({"columns": ["Big"]}, {"Big": ["a", "b", "c"]}),
-        ({"columns": "x"}, {"x": [1, 2, 3]}),
-        ({"predicate": "x > 1 AND \"Big\" <> 'c'"}, {"x": [2], "Big": ["b"]}),
-        ({"predicate": "x = 3", "columns": ["Big"]}, {"Big": ["c"]}),
-        ({"version": 0}, {"x": [7], "Big": ["old"]}),
-        ({"version": 0, "columns": ["x"], "predicate": "x > 7"}, {"x": []}),
-        ({"columns": dg.MetadataValue.json(["x"])}, {"x": [1, 2, 3]}),
-    ],
-    ids=str,
-)
-def test_an_input_is_cut_down_under_each_of_its_names(
-    run: Run, lake: Path, metadata: dict[str, Any], expected: dict[str, Any]
-) -> None:
-    old = pa.table({"x": [7], "Big": ["old"]})
-    write_deltalake(str(lake / "up"), old)
-    seen: list[Any] = []
-    run(up, reading(seen, metadata))
-    assert seen == [expected] * 3
+CUT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "whole": ({}, {"x": [1, 2, 3], "Big": ["a", "b", "c"]}),
+    "columns": ({"columns": ["Big"]}, {"Big": ["a", "b", "c"]}),
+    "column": ({"columns": "x"}, {"x": [1, 2, 3]}),
+    "rows": ({"predicate": "x > 1 AND \"Big\" <> 'c'"}, {"x": [2], "Big": ["b"]}),
+    "both": ({"predicate": "x = 3", "columns": ["Big"]}, {"Big": ["c"]}),
+    "version": ({"version": 0}, {"x": [7], "Big": ["old"]}),
+    "all": ({"version": 0, "columns": ["x"], "predicate": "x > 7"}, {"x": []}),
+    "wrapped": ({"columns": dg.MetadataValue.json(["x"])}, {"x": [1, 2, 3]}),
+}
+
+
+def test_an_input_is_cut_down_under_each_of_its_names(run: Run, lake: Path) -> None:
+    write_deltalake(str(lake / "up"), pa.table({"x": [7], "Big": ["old"]}))
+    seen: dict[str, Any] = {}
+    run(up, *(reading(metadata, seen, name) for name, (metadata, _) in CUT.items()))
+    assert seen == {name: [expected] * 3 for name, (_, expected) in CUT.items()}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +73,7 @@ def test_what_cannot_be_cut_down_so_is_refused(
     run: Run, metadata: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        run(up, reading([], metadata))
+        run(up, reading(metadata, {}))
 
 
 def test_an_input_without_a_table_names_those_there_are(run: Run) -> None:
@@ -91,26 +87,28 @@ def test_an_input_without_a_table_names_those_there_are(run: Run) -> None:
         run(dg.AssetSpec("upp"), down, selection=["down"])
 
 
-@pytest.mark.parametrize(
-    "key", [["raw", "flights"], ["a", "b", "c"], ["Mixed"], ["a.b"], ["raw", "v1.2"]]
-)
-def test_a_key_of_any_form_is_written_and_read(
-    run: Run, rows: Rows, key: list[str]
-) -> None:
+def copying(key: list[str], name: str) -> list[dg.AssetsDefinition]:
     @dg.asset(key=key)
     def first() -> pa.Table:
         return pa.table({"x": [1]})
 
-    @dg.asset(ins={"first": dg.AssetIn(key=dg.AssetKey(key))})
     def second(first: DataFrame) -> DataFrame:
         return first
 
-    result = run(first, second)
+    given = dg.AssetIn(key=dg.AssetKey(key))
+    return [first, dg.asset(second, name=name, ins={"first": given})]
 
-    assert rows("second") == [{"x": 1}]
-    [event] = result.asset_materializations_for_node("second")
-    inputs: Any = event.metadata["dfsession/inputs"].value
-    assert [record.data["table"] for record in inputs.records] == [".".join(key)]
+
+def test_a_key_of_any_form_is_written_and_read(run: Run, rows: Rows) -> None:
+    keys = [["raw", "t"], ["a", "b", "c"], ["Mixed"], ["a.b"], ["raw", "v1.2"]]
+    assets = [copying(key, f"copy_{at}") for at, key in enumerate(keys)]
+    result = run(*itertools.chain.from_iterable(assets))
+
+    for at, key in enumerate(keys):
+        assert rows(f"copy_{at}") == [{"x": 1}]
+        [event] = result.asset_materializations_for_node(f"copy_{at}")
+        inputs: Any = event.metadata["dfsession/inputs"].value
+        assert [row.data["table"] for row in inputs.records] == [".".join(key)]
 
 
 def test_a_run_reads_one_version_of_a_table(run: Run, lake: Path, rows: Rows) -> None:
@@ -169,48 +167,50 @@ def test_what_the_run_itself_wrote_is_read_as_written(run: Run, rows: Rows) -> N
     assert rows("after") == rows("up")
 
 
-def test_a_delta_table_of_a_step_is_its_own(run: Run, lake: Path, rows: Rows) -> None:
+def test_a_delta_table_of_a_step_is_its_own(run: Run, lake: Path) -> None:
     """Moving it to another version moves nobody else's."""
     write_deltalake(str(lake / "up"), pa.table({"x": [7], "Big": ["old"]}))
     run(up)
+    seen: list[int] = []
 
     @dg.asset
     def mover(up: DeltaTable) -> None:
         up.load_as_version(0)
 
     @dg.asset(deps=[mover])
-    def down(dfsession: DataFusionSessionResource, up: DataFrame) -> DataFrame:
-        assert up.count() == 3
-        return dfsession.sql("SELECT x FROM up")
+    def down(up: DeltaTable) -> None:
+        seen.append(up.version())
 
     run(dg.AssetSpec("up"), mover, down, selection=["mover", "down"])
 
-    assert rows("down") == [{"x": 1}, {"x": 2}, {"x": 3}]
+    assert seen == [1]
 
 
+@pytest.mark.parametrize("own", ["left", "right"])
 def test_a_parameter_is_read_from_the_lake_of_its_own_io_manager(
-    tmp_path: Path, rows: Rows
+    tmp_path: Path, own: str
 ) -> None:
     """Also where a table of the same key was left behind in another lake."""
-    write_deltalake(str(tmp_path / "old" / "up"), pa.table({"x": [0]}))
+    stale = {"left": "right", "right": "left"}[own]
+    write_deltalake(str(tmp_path / stale / "up"), pa.table({"x": [0]}))
     session = DataFusionSessionResource(preset="dev")
     seen: list[Any] = []
 
-    @dg.asset(name="up", io_manager_key="new")
+    @dg.asset(name="up", io_manager_key=own)
     def moved() -> pa.Table:
         return pa.table({"x": [1]})
 
-    @dg.asset(io_manager_key="old")
+    @dg.asset(io_manager_key=stale)
     def other() -> pa.Table:
         return pa.table({"x": [5]})
 
-    @dg.asset(io_manager_key="old")
+    @dg.asset(io_manager_key=stale)
     def down(other: pa.Table, up: pa.Table) -> None:
         seen.append((other.to_pydict(), up.to_pydict()))
 
     managers = {
         name: DataFusionDeltaIOManager(session=session, root_uri=str(tmp_path / name))
-        for name in ("old", "new")
+        for name in ("left", "right")
     }
     result = dg.materialize([moved, other, down], resources=dict(managers))
 
@@ -233,6 +233,6 @@ def test_a_table_can_be_loaded_outside_a_run(lake: Path, run: Run) -> None:
     manager = DataFusionDeltaIOManager(session=session, root_uri=str(lake))
     defs = dg.Definitions([up], resources={"io_manager": manager})
 
-    loaded = defs.load_asset_value("up", python_type=pa.Table)
+    loaded: Any = defs.load_asset_value("up", python_type=pa.Table)
 
     assert loaded.num_rows == 3

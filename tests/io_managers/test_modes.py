@@ -26,11 +26,10 @@ def returning(*values: Any, **options: Any) -> dg.AssetsDefinition:
     """An asset that returns one value after the other, run by run."""
     left = list(values)
 
-    @dg.asset(name="up", **options)
     def asset() -> Any:
         return left.pop(0)
 
-    return asset
+    return dg.asset(asset, name="up", **options)
 
 
 def test_overwrite_is_the_default_and_append_adds(run: Run, rows: Rows) -> None:

@@ -45,13 +45,13 @@ def downstream(
     """An asset that keeps `n` of its input, and of what SQL calls by that name."""
     name = upstream.key.path[-1]
 
-    @dg.asset(ins={"given": dg.AssetIn(name, **(ins or {}))}, **options)
     def down(dfsession: DataFusionSessionResource, given: pa.Table) -> None:
         said = dfsession.sql(f"SELECT n FROM {name} ORDER BY n").to_pydict()
-        assert said["n"] == sorted(given["n"].to_pylist())
+        assert said == given.select(["n"]).sort_by("n").to_pydict()
         seen.append(said["n"])
 
-    return down
+    given_as = dg.AssetIn(name, **(ins or {}))
+    return dg.asset(down, ins={"given": given_as}, **options)
 
 
 def test_the_same_keys_are_read_where_both_are_partitioned_alike(run: Run) -> None:

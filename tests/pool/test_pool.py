@@ -12,7 +12,12 @@ import pyarrow as pa
 import pytest
 from inline_snapshot import snapshot
 
-from dagster_dfsession.errors import PoolError, PoolExhaustedError, SettingError
+from dagster_dfsession.errors import (
+    PoolError,
+    PoolExhaustedError,
+    SettingError,
+    SnapshotError,
+)
 from dagster_dfsession.plan.build import SessionPlan
 from dagster_dfsession.pool.pool import SessionPool
 from dagster_dfsession.profile.sql import SqlProfile
@@ -224,20 +229,22 @@ def test_a_plan_that_cannot_be_opened_fails_for_every_borrower(
     assert list(spill_root.iterdir()) == []
 
 
-def test_a_session_that_cannot_be_looked_at_is_not_lent(
+def test_a_session_that_cannot_be_looked_at_is_closed_and_not_lent(
     planned: Planned, spill_root: Path
 ) -> None:
-    def open_closed(plan: SessionPlan) -> Session:
+    def open_blind(plan: SessionPlan) -> Session:
         session = open_session(plan)
-        session.close()
+        session.sql("SET datafusion.catalog.information_schema = false")
+        sessions.append(session)
         return session
 
-    with SessionPool(
-        planned(), size=1, when_exhausted="raise", opener=open_closed
-    ) as pool:
+    sessions: list[Session] = []
+    plan = planned(sql=SqlProfile(policy="service"))
+    with SessionPool(plan, size=1, when_exhausted="raise", opener=open_blind) as pool:
         for _ in range(2):
-            with pytest.raises(Exception, match="is closed"), pool.checkout():
+            with pytest.raises(SnapshotError), pool.checkout():
                 pass
+    assert [session.closed for session in sessions] == [True, True]
     assert list(spill_root.iterdir()) == []
 
 

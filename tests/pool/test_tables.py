@@ -11,7 +11,7 @@ from deltalake import write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_dfsession.delta.location import Lake
+from dagster_dfsession.delta.location import Lake, Location
 from dagster_dfsession.pool.scope import STEP_CHARS, Scope
 from dagster_dfsession.pool.tables import RunTables
 
@@ -107,6 +107,26 @@ def test_lakes_are_asked_in_order_and_each_once(
     ]
 
 
+class Counting(Lake):
+    """A lake that counts how often it is asked."""
+
+    asked = 0
+
+    def table(self, key_path: Sequence[str]) -> Location:
+        self.asked += 1
+        return super().table(key_path)
+
+
+def test_a_lake_that_is_known_already_is_not_asked_twice(tmp_path: Path) -> None:
+    lakes = [Counting(str(tmp_path / "lake")) for _ in range(2)]
+    tables = RunTables("public")
+    for each in lakes:
+        tables.add_lake(each)
+
+    assert tables.find(("raw", "flights")) is None
+    assert [each.asked for each in lakes] == [1, 0]
+
+
 def test_without_a_lake_nothing_is_found() -> None:
     tables = RunTables("public")
 
@@ -173,3 +193,9 @@ def test_a_prefix_is_always_an_identifier(run: str, step: str, attempt: int) -> 
     assert prefix.isidentifier()
     assert prefix == prefix.lower()
     assert len(prefix) <= STEP_CHARS + 20
+
+
+def test_a_long_step_is_cut_in_its_prefix() -> None:
+    prefix = Scope(run_id="1a2b3c4d-5e6f", step="s" * 200, attempt=3).prefix
+
+    assert prefix == f"run_1a2b3c4d_{'s' * STEP_CHARS}_3__"

@@ -65,6 +65,9 @@ def test_names_types_and_order_count_and_nothing_else() -> None:
         pa.table({"a": [2, 1]}),
         pa.table({"a": [1, 2], "b": [1, 2]}),
         pa.table({"a": pa.array([], pa.int64())}),
+        pa.table({"a": pa.array([], pa.int32())}),
+        pa.table({"a": ["1", "2"]}),
+        pa.table({"a": pa.array(["1", "2"], pa.string_view())}),
     ]
 
     assert len({content_digest(table) for table in tables}) == len(tables)

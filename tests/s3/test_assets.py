@@ -153,16 +153,25 @@ def test_a_config_class_of_dagster_deltalake_opens_the_store(
     assert len(rows("raw", "my flights")) == 3
 
 
+@pytest.mark.parametrize("as_class", [False, True], ids=["mapping", "S3Config"])
 def test_the_secret_may_be_an_environment_variable(
     run: Run,
-    io: dict[str, Any],
     s3: S3Server,
+    root: str,
     rows: Rows,
     monkeypatch: pytest.MonkeyPatch,
+    *,
+    as_class: bool,
 ) -> None:
     monkeypatch.setenv("LAKE_SECRET", SECRET_KEY)
-    options = s3.options | {"aws_secret_access_key": dg.EnvVar("LAKE_SECRET")}
-    run(flights, io=io | {"storage_options": options})
+    options = {
+        "access_key_id": ACCESS_KEY,
+        "secret_access_key": dg.EnvVar("LAKE_SECRET"),
+        "endpoint": s3.endpoint,
+        "region": "us-east-1",
+    }
+    given = S3Config(**options) if as_class else options  # type: ignore[arg-type]  # fields by name
+    run(flights, io={"root_uri": root, "storage_options": given})
     assert len(rows("raw", "my flights")) == 3
 
 

@@ -66,7 +66,7 @@ def test_a_partitioned_asset_is_not_written_without_a_key(
     assert len(rows("days")) == 2
 
 
-def test_without_a_lake_it_says_where_one_can_be_named(run: Run) -> None:
+def test_without_a_lake_it_says_where_one_can_be_named() -> None:
     with pytest.raises(
         SessionError, match="there is no lake to write to: give the ses"
     ):
@@ -92,7 +92,7 @@ def test_a_query_that_fails_leaves_neither_table_nor_record(
     def failing(dfsession: DataFusionSessionResource) -> Any:
         return dfsession.sql("SELECT 1 / (x - 1) AS y FROM (VALUES (1)) AS t(x)")
 
-    with pytest.raises(QueryError, match="computing failing: .*[Dd]ivide by zero"):
+    with pytest.raises(QueryError, match=r"computing failing: .*[Dd]ivide by zero"):
         run(failing)
     assert not [path for path in lake.rglob("*") if path.is_file()]
 

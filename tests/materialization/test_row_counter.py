@@ -1,6 +1,7 @@
 """Rows counted for each partition key while they pass."""
 
 import datetime as dt
+import itertools
 from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from dagster_dfsession.delta.partitions import (
 from dagster_dfsession.delta.predicate import to_expression
 from dagster_dfsession.delta.windows import TimeWindows, Window
 from dagster_dfsession.errors import PartitionError
-from dagster_dfsession.materialization.partition_rows import RowCounter
+from dagster_dfsession.materialization.row_counter import RowCounter
 
 UTC = dt.timezone.utc
 START = dt.datetime(1969, 12, 31, 22, tzinfo=UTC)  # before and after the epoch
@@ -55,7 +56,7 @@ def test_windows_are_counted_as_their_predicates_select(
 ) -> None:
     """Windows of unlike length, with gaps, on both sides of 1970."""
     bounds = sorted(cuts)
-    windows = [window(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+    windows = [window(a, b) for a, b in itertools.pairwise(bounds)]
     windows = windows[:skipped] + windows[skipped + 1 :]
     if not windows:
         return
@@ -107,9 +108,7 @@ def test_encoded_values_are_counted_as_what_they_encode(kind: Any) -> None:
 
 def test_days_are_counted_in_windows_of_several() -> None:
     days = [dt.datetime(2026, 3, d, tzinfo=UTC) for d in (1, 8, 15)]
-    weeks = tuple(
-        (a, b, a.date().isoformat()) for a, b in zip(days, days[1:], strict=False)
-    )
+    weeks = tuple((a, b, a.date().isoformat()) for a, b in itertools.pairwise(days))
     rows = pa.table({"d": [dt.date(2026, 3, d) for d in (1, 7, 8, 14, 15, 28)]})
     assert counts(TimeWindows("d", weeks), [w[2] for w in weeks], rows) == {
         "2026-03-01": 2,
