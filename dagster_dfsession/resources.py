@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from dagster_dfsession.config.profile import ProfileConfig, given
 from dagster_dfsession.config.storage import (
     SecretOptions,
+    StorageOptions,
     has_variables,
     resolved,
     resolved_options,
@@ -80,7 +81,7 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
             "s3://bucket/lake. Not needed beside a DataFusionDeltaIOManager."
         ),
     )
-    storage_options: dict[str, str] = SecretOptions(
+    storage_options: StorageOptions = SecretOptions(
         "Options of the storage, as deltalake takes them. Use EnvVar for secrets."
     )
 

@@ -62,7 +62,7 @@ METADATA = {
     metadata.SPILLED_BYTES: ("number", "bytes written to disk for want of memory"),
     metadata.PEAK_MEMORY_BYTES: (
         "number",
-        "bytes that aggregates and joins held at most",
+        "bytes that hash joins say they held at most",
     ),
     metadata.ROW_COUNT: ("number", "rows of the table, or of the partitions written"),
     metadata.SIZE_BYTES: ("number", "bytes of its data files"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import dagster as dg
 from pydantic import Field
@@ -21,6 +21,12 @@ RENAMED = MappingProxyType(
 OPTIONS = "storage_options"
 ENV_VARS = (dg.EnvVar, type(dg.EnvVar.int("ANY")))
 """The classes of Dagster's environment variables; numbers have no public one."""
+
+
+if TYPE_CHECKING:  # what may be given; it is made a plain mapping before it is checked
+    StorageOptions: TypeAlias = Mapping[str, str] | dg.Config
+else:
+    StorageOptions = dict[str, str]
 
 
 def SecretOptions(description: str) -> Any:  # noqa: N802  # stands where pydantic's Field would
@@ -65,7 +71,7 @@ def with_plain_options(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def resolved_options(options: Mapping[str, str]) -> dict[str, str]:
+def resolved_options(options: StorageOptions) -> dict[str, str]:
     """Return options with every `EnvVar` read.
 
     Dagster reads them itself, but not where a launch overrides another field.
@@ -74,7 +80,8 @@ def resolved_options(options: Mapping[str, str]) -> dict[str, str]:
         SessionError: A variable is not set.
     """
     return {
-        key: resolved(value, f"{OPTIONS}[{key!r}]") for key, value in options.items()
+        key: resolved(value, f"{OPTIONS}[{key!r}]")
+        for key, value in plain_options(options).items()
     }
 
 

@@ -134,6 +134,10 @@ def open_table(location: Location, version: int | None = None) -> DeltaTable | N
             return None
 
 
+_CONTAINER_SCHEMES = frozenset({"abfs", "abfss", "wasb", "wasbs"})
+"""Azure's addresses are `scheme://container@account`: their `@` hides no secret."""
+
+
 def _root(uri: str) -> str:
     if not uri or "\0" in uri:
         raise LocationError(
@@ -142,9 +146,16 @@ def _root(uri: str) -> str:
         )
     if "://" in uri and not uri.startswith("file://"):
         address = urlsplit(uri)
-        if not address.netloc or address.query or address.fragment:
+        if "@" in address.netloc and address.scheme not in _CONTAINER_SCHEMES:
             raise LocationError(
-                f"the root address {uri!r} names no bucket, or has a '?' or '#', "
+                f"the root address of {address.scheme}://…@{address.hostname} holds "
+                "credentials, which would be shown wherever the address is; give them "
+                "as storage_options"
+            )
+        if not address.netloc or address.query or address.fragment:
+            shown = f"{address.scheme}://{address.netloc}{address.path}"
+            raise LocationError(
+                f"the root address {shown!r} names no bucket, or has a '?' or '#', "
                 "which no object store reads as part of a name; write "
                 f"{address.scheme}://bucket/path"
             )

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from dagster_dfsession.config.storage import (
     SecretOptions,
+    StorageOptions,
     resolved,
     resolved_options,
     with_plain_options,
@@ -43,7 +44,7 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
     root_uri: str = Field(
         description="Directory, or an address such as s3://bucket/lake, of all tables."
     )
-    storage_options: dict[str, str] = SecretOptions(
+    storage_options: StorageOptions = SecretOptions(
         "Options of the storage, as deltalake takes them. Use EnvVar for secrets."
     )
     mode: WriteMode = Field(

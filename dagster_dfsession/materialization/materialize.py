@@ -143,7 +143,8 @@ def _store_path(uri: str) -> str:
 
 def _commit_version(output: Output, target: Target) -> str | None:
     """Return what the rows of the commit are: these rows, in these partitions."""
-    if output.content is None:
+    if output.content is None or target.schema_mode == "merge":
+        # What merged rows have in the columns they lack, the table decides.
         return None
     payload = {"content": output.content, "partitions": target.partition_keys}
     return content_hash("data", DATA_HASH_VERSION, payload)
@@ -192,8 +193,8 @@ def _request(
         predicate = partition_predicate(target.partitions, schema)
         if target.partition_by is None:
             partition_by = default_partition_columns(target.partitions, schema)
-    appends = target.mode == "append"
-    scope = lease.scope
+    overwrites = target.mode == "overwrite"
+    scope, number = lease.scope, lease.next_write(target.name)
     return WriteRequest(
         location=target.location,
         mode=target.mode,
@@ -204,9 +205,9 @@ def _request(
         options=lease.session.plan.delta,
         commit_metadata=_commit_metadata(target, session, lease, commit_version),
         # An overwrite may be repeated; rows appended twice would be there twice.
-        app_id=f"dfsession/{scope.run_id}/{scope.step}/{target.name}"
-        if appends
-        else None,
+        app_id=None
+        if overwrites
+        else f"dfsession/{scope.run_id}/{scope.step}/{target.name}/{number}",
         app_version=1,
     )
 

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -54,6 +55,7 @@ class Lease:
         self._digests: dict[str, str] = {}
         self._bound: dict[TableName, Table] = {}
         self._loaded: dict[TableName, LoadedInput] = {}
+        self._writes: Counter[str] = Counter()
         self._released = False
 
     @property
@@ -174,6 +176,11 @@ class Lease:
         self._check_open()
         self._loaded[opened.name] = LoadedInput(opened, partition_keys)
         self._bound[opened.name] = frame.into_view()
+
+    def next_write(self, target: str) -> int:
+        """Return which write of a target this is in the lease, from 0."""
+        self._writes[target] += 1
+        return self._writes[target] - 1
 
     def release(self) -> None:
         """Remove exactly what this lease registered; a second call does nothing.

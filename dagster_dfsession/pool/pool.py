@@ -148,10 +148,12 @@ class _State(NamedTuple):
 
     Attributes:
         session_hash: None: no statement can change it.
+        functions: Names of all functions.
     """
 
     registered: frozenset[TableName]
     session_hash: str | None
+    functions: frozenset[str]
 
 
 def _state(session: Session) -> _State:
@@ -159,6 +161,9 @@ def _state(session: Session) -> _State:
     return _State(
         registered=session.catalog.registered,
         session_hash=session.snapshot().session_hash if changeable else None,
+        functions=frozenset(
+            [*session.ctx.udfs(), *session.ctx.udafs(), *session.ctx.udwfs()]
+        ),
     )
 
 
@@ -173,6 +178,6 @@ def _dirt(lease: Lease, before: _State) -> str | None:
     if left or gone:
         what = "left behind" if left else "removed"
         return f"{what}: {listing('.'.join(name) for name in left or gone)}"
-    if now.session_hash != before.session_hash:
+    if now[1:] != before[1:]:
         return "its settings or functions were changed"
     return None

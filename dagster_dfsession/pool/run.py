@@ -93,6 +93,7 @@ class RunSession:
         return self._session
 
     def _end_lease(self) -> None:
+        """End the lease; a session that SQL could have changed ends with it."""
         lease, self._lease = self._lease, None
         if lease is None:
             return
@@ -100,4 +101,7 @@ class RunSession:
             lease.release()
         except PoolError as error:
             LOG.warning("dropping the session of run %s: %s", self.run_id, error)
+            lease.session.close()
+        policy = self.plan.statements.policy
+        if policy.allow_statements or policy.allow_ddl:
             lease.session.close()

@@ -57,14 +57,27 @@ def _copied(
     column: "pa.ChunkedArray[Any]", order: "pa.Array[Any]"
 ) -> "pa.ChunkedArray[Any]":
     """Return the column in one chunk that begins at its own first value."""
-    if pa.types.is_string_view(column.type):
-        column = column.cast(pa.string())
-    elif pa.types.is_binary_view(column.type):
-        column = column.cast(pa.binary())
-    elif pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+    held: Any = _held(column.type)
+    # Arrow decodes no dictionary of views: their words are cast first.
+    plain: list[pa.Array[Any]] = [
+        pa.DictionaryArray.from_arrays(each.indices, each.dictionary.cast(held))
+        if isinstance(each, pa.DictionaryArray)
+        else each
+        for each in column.chunks
+    ]
+    values: Any = [each.cast(held) for each in plain]
+    column = pa.chunked_array(values, held)
     try:
         taken = column.take(order)
     except pa.ArrowNotImplementedError:
         taken = column
     return pa.chunked_array([taken.combine_chunks()], type=taken.type)
+
+
+def _held(found: pa.DataType) -> pa.DataType:
+    """Return the type of the values themselves: of words, and not of views."""
+    if isinstance(found, pa.DictionaryType):
+        found = found.value_type
+    if pa.types.is_string_view(found):
+        return pa.string()
+    return pa.binary() if pa.types.is_binary_view(found) else found

@@ -9,6 +9,7 @@ from datafusion import DataFrame
 
 from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.profile.base import Frozen
+from dagster_dfsession.query.certainty import undecided, unparsed
 from dagster_dfsession.session.functions.registry import Routine, builtins_of
 from dagster_dfsession.session.functions.snapshot import (
     CALL,
@@ -49,14 +50,17 @@ class PlanIdentity(Frozen, frozen=True):
     """A query's identity, and what it depends on.
 
     Attributes:
-        plan_hash: The optimized plan over named tables with the types of its columns,
-            the settings that change results, and the digests of the functions in it.
+        plan_hash: The plan over named tables as composed, as optimized and as SQL, with
+            the types of its columns, the settings that change results, and the
+            digests of the functions in it.
         text: The optimized plan, with the names of this run made neutral.
         tables: The tables it reads, as the plan spells them, sorted.
         functions: The user functions it calls, sorted.
         variable: Why running it again could give something else, over the same
             tables: volatile functions, functions that cannot be compared, table
-            functions, whose arguments no plan shows; empty if nothing.
+            functions, whose arguments no plan shows, rows taken without an order;
+            empty if nothing. The order in which floats are added up is not among
+            them, nor which of two equal rows `ORDER BY ... LIMIT` takes.
     """
 
     plan_hash: str
@@ -83,7 +87,9 @@ def plan_identity(
     text = neutral(optimized.display_indent(), scoped)
     # Both plans are searched: the optimizer evaluates calls on constants away.
     composed = frame.logical_plan().display_indent()
-    calls = LITERAL.sub("", f"{composed}\n{text}")
+    # A text literal that looks like a call costs a data version, never a wrong one.
+    calls = f"{composed}\n{text}"
+    sql = unparsed(frame)
     owners = {
         name: entry
         for entry in runtime.functions.entries
@@ -92,7 +98,7 @@ def plan_identity(
     used = {
         owners[name].name: owners[name] for name in functions_in_plan(calls, owners)
     }
-    scans = set(SCAN.findall(LITERAL.sub("", text)))
+    scans = set(SCAN.findall(text))
     from_functions = {name for name in scans if name.endswith(TABLE_FUNCTION)}
     return PlanIdentity(
         plan_hash=content_hash(
@@ -100,6 +106,8 @@ def plan_identity(
             PLAN_HASH_VERSION,
             {
                 "plan": neutral(optimized.display_indent_schema(), scoped),
+                "composed": neutral(composed, scoped),
+                "sql": None if sql is None else neutral(sql, scoped),
                 "result_settings": runtime.result_settings_hash,
                 "functions": {name: used[name].digest for name in sorted(used)},
             },
@@ -113,7 +121,8 @@ def plan_identity(
                     *from_functions,
                     *functions_in_plan(calls, variable_builtins() - owners.keys()),
                     *_not_repeatable(used.values()),
-                    *_not_installed(calls, owners),
+                    *_not_installed(LITERAL.sub("", calls), owners),
+                    *undecided(text, sql),
                 }
             )
         ),

@@ -61,7 +61,8 @@ def query_error(
     if found := POLICY.search(text):
         return SqlPolicyError(
             f"{doing}: the SQL policy forbids {found[1]!r}. Sessions are read-only by "
-            "default; a profile may choose sql.policy 'service', 'write' or 'admin'."
+            "default; a profile may say sql: {policy: {preset: write}}, or service, "
+            "or admin."
         )
     if found := TABLE.search(text):
         known = [shortened(name, 50) for name in known_tables()]

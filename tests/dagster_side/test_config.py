@@ -167,9 +167,9 @@ def test_choices_are_enumerations_in_dagster_s_schema() -> None:
 
 def test_a_misspelt_field_of_either_resource_is_refused() -> None:
     with pytest.raises(ValidationError, match="storge_options"):
-        DataFusionSessionResource(storge_options={})
+        DataFusionSessionResource(storge_options={})  # type: ignore[call-arg]
     with pytest.raises(ValidationError, match="root_url"):
-        DataFusionDeltaIOManager(
+        DataFusionDeltaIOManager(  # type: ignore[call-arg]
             session=DataFusionSessionResource(), root_uri="lake", root_url="x"
         )
 

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 
-
 ENGINES = ("datafusion", "deltalake", "pyarrow", "polars", "pandas", "psutil")
 LOADED = "print(sorted({name.partition('.')[0] for name in sys.modules}))"
 

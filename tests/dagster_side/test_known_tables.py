@@ -56,9 +56,22 @@ def test_all_keys_of_the_code_location_are_told_and_the_nearest_is_meant(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "dagster.yaml").touch()
-    home = {"DAGSTER_HOME": str(tmp_path), "DFSESSION_TEST_LAKE": str(tmp_path / "lake")}
+    home = {
+        "DAGSTER_HOME": str(tmp_path),
+        "DFSESSION_TEST_LAKE": str(tmp_path / "lake"),
+    }
     done = subprocess.run(
-        [sys.executable, "-m", "dagster", "job", "execute", "-f", LOCATION, "-j", "wrong"],
+        [
+            sys.executable,
+            "-m",
+            "dagster",
+            "job",
+            "execute",
+            "-f",
+            LOCATION,
+            "-j",
+            "wrong",
+        ],
         env=os.environ | home,
         check=False,
         capture_output=True,
@@ -67,7 +80,9 @@ def test_all_keys_of_the_code_location_are_told_and_the_nearest_is_meant(
 
     found = [line for line in done.stderr.splitlines() if "TableNotFoundError" in line]
     assert done.returncode != 0
-    assert found[0].partition(": ")[2] == snapshot("table 'raw.flight' was not found; there is raw.flights, right, unrelated, wrong. Did you mean 'raw.flights'? A table is found by its asset key ('raw.flights' is the key raw/flights) once its asset was materialized, or by a name passed to sql(query, name=frame) or register(name, frame).")
+    assert found[0].partition(": ")[2] == snapshot(
+        "table 'raw.flight' was not found; there is raw.flights, right, unrelated, wrong. Did you mean 'raw.flights'? A table is found by its asset key ('raw.flights' is the key raw/flights) once its asset was materialized, or by a name passed to sql(query, name=frame) or register(name, frame)."
+    )
     assert not (tmp_path / "lake" / "wrong").exists()
 
 

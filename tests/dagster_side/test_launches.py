@@ -196,6 +196,19 @@ def test_what_is_out_of_bounds_is_refused_with_its_path(
     assert not lake.exists()
 
 
+def test_an_unknown_preset_is_refused_with_those_there_are(
+    launch: Launch, lake: Path
+) -> None:
+    with pytest.raises(dg.DagsterError) as refused:
+        launch({"dfsession": {"config": {"preset": "prd"}}})
+
+    assert reason(refused.value) == (
+        "unknown preset 'prd'; known: default, dev, low_memory, prod, reproducible. "
+        "Did you mean 'prod'?"
+    )
+    assert not lake.exists()
+
+
 def reason(error: BaseException) -> str:
     """Return the message of what Dagster wrapped; it stands in the run's log."""
     return str(error.__cause__ or error)

@@ -85,7 +85,7 @@ def test_a_partition_replaces_itself_alone(
 
 
 def test_a_range_in_one_run_tells_of_each_partition(
-    session: DataFusionSessionResource, lake: Path
+    session: DataFusionSessionResource,
 ) -> None:
     events = materialized(
         daily,

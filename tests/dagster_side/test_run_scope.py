@@ -54,8 +54,8 @@ def graph(seen: Seen) -> tuple[dg.AssetsDefinition, dg.AssetsDefinition]:
         seen.look(dfsession)
         return dfsession.sql("SELECT x FROM part")
 
-    @dg.asset
-    def second(dfsession: DataFusionSessionResource, first: DataFrame) -> DataFrame:
+    @dg.asset(deps=[first])
+    def second(dfsession: DataFusionSessionResource) -> DataFrame:
         dfsession.register("part", pa.table({"x": [3]}))
         seen.look(dfsession)
         return dfsession.sql("SELECT x FROM first UNION ALL SELECT x FROM part")
@@ -235,16 +235,22 @@ def test_two_resources_of_one_profile_have_one_session_and_write_to_their_own_la
     )
 
     assert seen.sessions[0] is seen.sessions[1]
-    assert [p.name for p in (tmp_path / "one").iterdir() if p.name[0] != "_"] == ["here"]
+    assert [p.name for p in (tmp_path / "one").iterdir() if p.name[0] != "_"] == [
+        "here"
+    ]
     assert [p.name for p in (tmp_path / "other").iterdir() if p.name[0] != "_"] == [
         "there"
     ]
 
 
 def test_a_manager_that_is_not_set_up_says_so() -> None:
-    manager = DataFusionDeltaIOManager(session=DataFusionSessionResource(), root_uri="x")
+    manager = DataFusionDeltaIOManager(
+        session=DataFusionSessionResource(), root_uri="x"
+    )
 
     with pytest.raises(SessionError) as refused:
         _ = manager.lake
 
-    assert str(refused.value) == "the IO manager is not set up: Dagster does it in a run"
+    assert (
+        str(refused.value) == "the IO manager is not set up: Dagster does it in a run"
+    )

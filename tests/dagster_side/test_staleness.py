@@ -103,7 +103,9 @@ def test_a_changed_time_zone_changes_the_versions_of_queries(
     zone = {"profile": {"hardening": {"time_zone": "Europe/Vienna"}}}
     again = Made(run(*GRAPH, session=zone))
 
-    changed = {key for key in first.versions if again.versions[key] != first.versions[key]}
+    changed = {
+        key for key in first.versions if again.versions[key] != first.versions[key]
+    }
     assert changed == {"evens", "total"}  # rows that were made in Python are the same
 
 

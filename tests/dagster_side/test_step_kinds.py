@@ -78,10 +78,8 @@ def test_a_check_alone_reads_a_table_of_an_earlier_run(
 def test_each_output_of_a_multi_asset_is_a_table(
     run: Run, rows: Callable[..., Any], spilling: dict[str, Any]
 ) -> None:
-    @dg.multi_asset(outs={"low": dg.AssetOut(), "high": dg.AssetOut()})
-    def split(
-        dfsession: DataFusionSessionResource, numbers: DataFrame
-    ) -> tuple[DataFrame, DataFrame]:
+    @dg.multi_asset(outs={"low": dg.AssetOut(), "high": dg.AssetOut()}, deps=[numbers])
+    def split(dfsession: DataFusionSessionResource) -> tuple[DataFrame, DataFrame]:
         return (
             dfsession.sql("SELECT x FROM numbers WHERE x < 2"),
             dfsession.sql("SELECT x FROM numbers WHERE x >= 2"),
@@ -106,9 +104,7 @@ def test_an_op_uses_the_session(spilling: dict[str, Any]) -> None:
         return int(dfsession.sql("SELECT x FROM part").to_pydict()["x"][0])
 
     @dg.job(
-        resource_defs={
-            "dfsession": DataFusionSessionResource(preset="dev", **spilling)
-        }
+        resource_defs={"dfsession": DataFusionSessionResource(preset="dev", **spilling)}
     )
     def asking() -> None:
         answer()
@@ -188,13 +184,16 @@ def test_a_value_is_loaded_outside_a_run(resources: dict[str, Any], lake: Path) 
     write_deltalake(lake / "numbers", pa.table({"x": [1, 2]}))
     defs = dg.Definitions(assets=[numbers], resources=resources)
 
-    assert defs.load_asset_value("numbers", python_type=pa.Table).to_pydict() == {
-        "x": [1, 2]
-    }
+    rows: Any = defs.load_asset_value("numbers", python_type=pa.Table)
+    assert rows.to_pydict() == {"x": [1, 2]}
+    frame: Any = defs.get_repository_def().load_asset_value(
+        dg.AssetKey("numbers"), python_type=DataFrame
+    )
+    assert frame.count() == 2
     with dg.DagsterInstance.ephemeral() as instance:
         loader = defs.get_asset_value_loader(instance)
         with loader:
-            delta = loader.load_asset_value("numbers", python_type=DeltaTable)
+            delta: Any = loader.load_asset_value("numbers", python_type=DeltaTable)
     assert delta.version() == 0
 
 
@@ -204,7 +203,7 @@ def test_a_frame_that_outlives_its_session_still_has_its_rows(
     write_deltalake(lake / "numbers", pa.table({"x": [1, 2]}))
     defs = dg.Definitions(assets=[numbers], resources=resources)
 
-    frame = defs.load_asset_value("numbers", python_type=DataFrame)
+    frame: Any = defs.load_asset_value("numbers", python_type=DataFrame)
 
     assert frame.to_pydict() == {"x": [1, 2]}
 

@@ -83,7 +83,7 @@ def test_a_forbidden_statement_is_told_what_would_allow_it(opened: Opened) -> No
         session_under("read_only", opened).sql("DROP TABLE kept")
 
     assert str(refused.value) == snapshot(
-        "planning 'DROP TABLE kept': the SQL policy forbids 'DropTable'. Sessions are read-only by default; a profile may choose sql.policy 'service', 'write' or 'admin'."
+        "planning 'DROP TABLE kept': the SQL policy forbids 'DropTable'. Sessions are read-only by default; a profile may say sql: {policy: {preset: write}}, or service, or admin."
     )
 
 

@@ -1,6 +1,7 @@
 """A code location for the page: rows, a query over them, a session with a function."""
 
 import os
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -8,7 +9,10 @@ from datafusion import DataFrame
 
 from dagster_dfsession import DataFusionDeltaIOManager, DataFusionSessionResource
 
-ROWS = {"carrier": ["AA", "UA", "AA"], "delay": [1.0, 20.0, 5.0]}
+ROWS: dict[str, list[Any]] = {
+    "carrier": ["AA", "UA", "AA"],
+    "delay": [1.0, 20.0, 5.0],
+}
 
 
 @dg.asset(kinds={"arrow", "deltalake"})

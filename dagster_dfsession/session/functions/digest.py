@@ -22,6 +22,8 @@ from dagster_dfsession.session.functions.normal_form import (
 from dagster_dfsession.session.functions.owners import Project, Stdlib, owner_of
 from dagster_dfsession.session.functions.value_form import value_form
 
+_CACHED = type(functools.lru_cache(len))
+
 VERSION = 1
 OUT_OF_SIGHT = {"__import__", "eval", "exec", "globals"}
 
@@ -97,7 +99,11 @@ class _Walk:
             return form
         if callable(value) and hasattr(value, "__wrapped__"):
             inner = self.form(value.__wrapped__, where)
-            return ["wrapped", type(value).__qualname__, inner]
+            if isinstance(value, _CACHED):
+                return ["wrapped", type(value).__qualname__, inner]
+            state = {k: v for k, v in vars(value).items() if k != "__wrapped__"}
+            kept = self._pairs(state, "attribute", type(value).__qualname__)
+            return ["wrapped", self.form(type(value), where), kept, inner]
         if dataclasses.is_dataclass(value):
             held = [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)]
             fields = [[name, self.form(v, f"{where}.{name}")] for name, v in held]

@@ -137,3 +137,24 @@ def test_closures_have_one_digest_exactly_if_they_hold_the_same(
         assert ours == theirs
     elif left != right:
         assert ours != theirs
+
+
+class Constant:
+    """A wrapper that does more than pass the call on."""
+
+    def __init__(self, wrapped: Callable[[int], int], factor: int) -> None:
+        functools.update_wrapper(self, wrapped)
+        self.factor = factor
+
+    def __call__(self, value: int) -> int:
+        return value * self.factor
+
+
+def test_a_wrapper_with_a_body_of_its_own_counts() -> None:
+    def same(value: int) -> int:
+        return value
+
+    plain = implementation_digest(same).sha256
+    double, triple = (implementation_digest(Constant(same, k)).sha256 for k in (2, 3))
+
+    assert len({plain, double, triple, None}) == 4
