@@ -12,7 +12,7 @@ DAGSTER_DIR := $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test ui docs lint format constraints clean
+.PHONY: help demo test ui docs conformance lint format constraints clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -29,6 +29,9 @@ ui: $(READY) $(DAGSTER_DIR)/dagster.yaml  ## Dagster's page on the demo, at PORT
 
 docs: $(READY)  ## write docs/reference.md and the generated table of README.md
 	$(BIN)/python docs/generate.py
+
+conformance: $(READY)  ## the conformance suite on the peers as well; writes docs/conformance.md
+	$(BIN)/python benchmarks/conformance.py
 
 lint: $(READY)  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dagster_dfsession.errors import (
     ColumnNotFoundError,
     CommitError,
+    ContractError,
     DeltaError,
     DfSessionError,
     EngineVersionError,
@@ -35,8 +36,15 @@ from dagster_dfsession.errors import (
 
 if TYPE_CHECKING:
     from dagster_dfsession.bootstrap import bootstrap_session
+    from dagster_dfsession.io_managers.changes import Changes
     from dagster_dfsession.io_managers.delta import DataFusionDeltaIOManager
+    from dagster_dfsession.maintenance import (
+        build_maintenance_asset,
+        build_maintenance_job,
+        build_maintenance_op,
+    )
     from dagster_dfsession.plan.build import plan_session
+    from dagster_dfsession.profile.maintenance import MaintenancePolicy
     from dagster_dfsession.profile.session import SessionProfile
     from dagster_dfsession.resources import DataFusionSessionResource
     from dagster_dfsession.session.factory import open_session
@@ -50,10 +58,13 @@ if TYPE_CHECKING:
         capsule_function,
         function_bundle,
     )
+    from dagster_dfsession.sources import observable_delta_source
 
 __all__ = [
+    "Changes",
     "ColumnNotFoundError",
     "CommitError",
+    "ContractError",
     "DataFusionDeltaIOManager",
     "DataFusionSessionResource",
     "DeltaError",
@@ -63,6 +74,7 @@ __all__ = [
     "FunctionFailedError",
     "InstallError",
     "LocationError",
+    "MaintenancePolicy",
     "MemoryLimitError",
     "PartitionError",
     "PoolError",
@@ -80,8 +92,12 @@ __all__ = [
     "UnsupportedTypeError",
     "aggregate_udf",
     "bootstrap_session",
+    "build_maintenance_asset",
+    "build_maintenance_job",
+    "build_maintenance_op",
     "capsule_function",
     "function_bundle",
+    "observable_delta_source",
     "open_session",
     "plan_session",
     "scalar_udf",
@@ -90,13 +106,19 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Changes": "io_managers.changes",
     "DataFusionDeltaIOManager": "io_managers.delta",
     "DataFusionSessionResource": "resources",
+    "MaintenancePolicy": "profile.maintenance",
     "SessionProfile": "profile.session",
     "aggregate_udf": "session.functions.declare",
     "bootstrap_session": "bootstrap",
+    "build_maintenance_asset": "maintenance",
+    "build_maintenance_job": "maintenance",
+    "build_maintenance_op": "maintenance",
     "capsule_function": "session.functions.foreign",
     "function_bundle": "session.functions.foreign",
+    "observable_delta_source": "sources",
     "open_session": "session.factory",
     "plan_session": "plan.build",
     "scalar_udf": "session.functions.declare",

@@ -9,6 +9,8 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from dagster_dfsession.materialization.contract_rows import RuleKept
+
 TYPES: Mapping[type, str] = MappingProxyType({bool: "bool", int: "int", str: "string"})
 
 
@@ -43,6 +45,15 @@ def table_of(
         [dg.TableColumn(name, kind) for name, kind in kinds.items()]
     )
     return dg.MetadataValue.table(records, schema=schema)
+
+
+def contract_table(kept: Iterable[RuleKept]) -> dg.TableMetadataValue:
+    """Return the rules of a contract that rows were held against."""
+    rows = (
+        {"rule": bounded(each.rule, 100), "rows checked": each.rows, "violations": 0}
+        for each in kept
+    )
+    return table_of(rows, ("rule", "rows checked", "violations"))
 
 
 def plan_text(text: str, chars: int) -> dg.MarkdownMetadataValue:

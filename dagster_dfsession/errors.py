@@ -20,6 +20,7 @@ DfSessionError
 │   ├── LocationError          an asset key or address names no place for a table
 │   ├── PartitionError         partition keys and partition columns do not fit
 │   ├── SchemaMismatchError    the frame does not have the table's columns
+│   ├── ContractError          rows or columns break what the asset promises
 │   └── CommitError            Delta Lake refused the commit
 ├── UnsupportedTypeError       no handler for a type (also TypeError)
 └── RecordError                a session record is missing or is not what it claims
@@ -30,6 +31,7 @@ that a program may want are attributes, set by the class method that builds the 
 
 import difflib
 from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
 
 from typing_extensions import Self
 
@@ -219,6 +221,32 @@ class PartitionError(DeltaError, ValueError):
 
 class SchemaMismatchError(DeltaError):
     """The frame does not have the table's columns."""
+
+
+class BrokenRule(NamedTuple):
+    """A rule of a contract that rows break.
+
+    Attributes:
+        rule: Its name: `not_null id`, `unique id`, or that of a check.
+        count: How many of the rows break it.
+        examples: Some of these rows.
+    """
+
+    rule: str
+    count: int
+    examples: tuple[dict[str, Any], ...]
+
+
+class ContractError(DeltaError):
+    """Rows or columns break what the asset promises, or the promise has no meaning.
+
+    Attributes:
+        asset: Whose contract; None: nobody said.
+        broken: Every rule that rows broke; empty if it never came to rows.
+    """
+
+    asset: str | None = None
+    broken: tuple[BrokenRule, ...] = ()
 
 
 class CommitError(DeltaError):

@@ -5,9 +5,11 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_dfsession.delta.cursor import dump_cursor
 from dagster_dfsession.display import (
     arrow_table_schema,
     bounded,
+    contract_table,
     fewer_columns,
     fewer_rows,
     plan_text,
@@ -32,9 +34,11 @@ UDFS = "dfsession/udfs"
 INPUTS = "dfsession/inputs"
 PLAN = "dfsession/plan"
 CHANGES = "dfsession/changes"
+CONTRACT = "dfsession/contract"
 VARIABLE = "dfsession/variable"
 RECORD = "dfsession/record"
 TABLE_VERSION = "dfsession/table_version"
+CURSOR = "dfsession/cursor"
 ELAPSED_MS = "dfsession/elapsed_ms"
 ROWS_READ = "dfsession/rows_read"
 BYTES_SCANNED = "dfsession/bytes_scanned"
@@ -42,6 +46,17 @@ FILES_READ = "dfsession/files_read"
 FILES_PRUNED = "dfsession/files_pruned"
 SPILLED_BYTES = "dfsession/spilled_bytes"
 PEAK_MEMORY_BYTES = "dfsession/peak_memory_bytes"
+ROWS_INSERTED = "dfsession/rows_inserted"
+ROWS_UPDATED = "dfsession/rows_updated"
+ROWS_DELETED = "dfsession/rows_deleted"
+ROWS_COPIED = "dfsession/rows_copied"
+FILES_COMPACTED = "dfsession/files_compacted"
+FILES_REMOVABLE = "dfsession/files_removable"
+FILES_REMOVED = "dfsession/files_removed"
+FILES_KEPT = "dfsession/files_kept"
+BYTES_REMOVED = "dfsession/bytes_removed"
+MAINTENANCE = "dfsession/maintenance"
+LAST_UPDATED = "dagster/last_updated_timestamp"
 ROW_COUNT = "dagster/row_count"
 SIZE_BYTES = "dagster/size_bytes"
 COLUMN_SCHEMA = "dagster/column_schema"
@@ -50,6 +65,8 @@ DAGSTER_URI = "dagster/uri"
 URI = "uri"
 
 SESSION_TAG = "dfsession/session"
+FULL_REFRESH_TAG = "dfsession/full_refresh"
+"""Tag of a run that reads all rows where it would read what changed."""
 TAG_DIGITS = 16
 BUDGET_BYTES = 16 * 1024
 NO_CHANGES = "none"
@@ -78,6 +95,7 @@ def materialization_metadata(
     entries = {
         **_table(made),
         **_hashes(made),
+        **_merged(made),
         **_measures(made),
         ENGINE: str(made.session.versions),
         CHANGES: dg.MetadataValue.md(changes),
@@ -86,6 +104,10 @@ def materialization_metadata(
         UDFS: _udfs_table(made.session),
         RECORD: record,
     }
+    if made.kept:
+        entries[CONTRACT] = contract_table(made.kept)
+    if made.cursor:
+        entries[CURSOR] = dg.MetadataValue.text(dump_cursor(made.cursor))
     if made.variable:
         entries[VARIABLE] = bounded(", ".join(made.variable), 300)
     shorter = {}
@@ -217,6 +239,18 @@ def _hashes(made: Materialization) -> Metadata:
     }
 
 
+def _merged(made: Materialization) -> Metadata:
+    merged = made.written.merged
+    if merged is None:
+        return {}
+    return {
+        ROWS_INSERTED: merged.inserted,
+        ROWS_UPDATED: merged.updated,
+        ROWS_DELETED: merged.deleted,
+        ROWS_COPIED: merged.copied,
+    }
+
+
 def _measures(made: Materialization) -> Metadata:
     elapsed = {ELAPSED_MS: round(made.elapsed_ms)}
     if made.metrics is None:
@@ -242,12 +276,13 @@ def _inputs_table(
             "table": bounded(each.table, 60),
             "version": each.version,
             "files read / total": f"{files_read.get(each.table, '-')} / {each.files}",
+            "scan": bounded(each.scan, 80),
             "partitions": bounded(", ".join(each.partitions), 60),
             "uri": bounded(each.uri, 120),
         }
         for each in inputs
     )
-    columns = ("table", "version", "files read / total", "partitions", "uri")
+    columns = ("table", "version", "files read / total", "scan", "partitions", "uri")
     return table_of(rows, columns)
 
 

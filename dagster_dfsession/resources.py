@@ -21,13 +21,19 @@ from dagster_dfsession.config.storage import (
 from dagster_dfsession.errors import SessionError
 from dagster_dfsession.plan.build import SessionPlan, plan_session
 from dagster_dfsession.profile.codec import parse_profile
-from dagster_dfsession.steps.current import asset_keys, current_scope, current_step
+from dagster_dfsession.steps.current import (
+    asset_keys,
+    current_scope,
+    current_step,
+    is_spread,
+)
 
 if TYPE_CHECKING:
     from datafusion import DataFrame
 
     from dagster_dfsession.pool.lease import Lease
     from dagster_dfsession.pool.run import RunSession
+    from dagster_dfsession.query.result import Result
     from dagster_dfsession.session.runtime import SessionRuntime
     from dagster_dfsession.session.session import Session
 
@@ -166,6 +172,7 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         run, step = self.run, current_step()
         if step is not None:
             run.tables.announce(lambda: asset_keys(step))
+            run.tables.pins.shared = is_spread(step)
         return run.lease(current_scope(run.run_id))
 
     def session(self) -> "Session":
@@ -189,7 +196,32 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         Raises:
             QueryError: The engine, or the profile's SQL policy, refused the query.
         """
-        return self.lease.sql(query, params=params, tables=tables)
+        from dagster_dfsession.pool.reading import explained  # noqa: PLC0415
+
+        frame = self.lease.sql(query, params=params, tables=tables)
+        return explained(frame, self.lease, self.run.tables)
+
+    def stream(
+        self, query: str, *, params: Mapping[str, Any] | None = None, **tables: Any
+    ) -> "Result":
+        """Return the rows of a query as they come: to read, to write, to cancel.
+
+        Args:
+            query: As in `sql`.
+            params: As in `sql`.
+            **tables: As in `sql`.
+
+        Raises:
+            QueryError: The engine, or the profile's SQL policy, refused the query.
+        """
+        # The engine is imported here: a code server or a sensor has no use for it.
+        from dagster_dfsession.pool.reading import bound  # noqa: PLC0415
+        from dagster_dfsession.query.result import Result  # noqa: PLC0415
+
+        lease = self.lease
+        frame = lease.sql(query, params=params, tables=tables)
+        reading = bound(frame, lease, self.run.tables)
+        return Result(reading.frame, f"reading {' '.join(query.split())[:200]!r}")
 
     def table(self, name: str) -> "DataFrame":
         """Return a table by its name in SQL: `flights`, `raw.flights`.

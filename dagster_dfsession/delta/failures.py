@@ -28,6 +28,11 @@ MAPPED: Mapping[type[BaseException], type[DeltaError]] = MappingProxyType(
 
 _CREDENTIALS = "Check the storage options: key, secret, region and endpoint."
 
+_FEATURE = (
+    "The table's protocol asks for more than deltalake has: use an engine that has it, "
+    "or have the one that wrote the table drop the feature."
+)
+
 # What a refused commit or an unreadable table asks the reader to do. The first
 # fragment found in the engine's text decides.
 NEXT_STEP: Mapping[str, str] = MappingProxyType(
@@ -45,6 +50,16 @@ NEXT_STEP: Mapping[str, str] = MappingProxyType(
         "concurrent transaction deleted": "Another run replaced or compacted the "
         "files that this write replaces; nothing of this run was committed. Run "
         "again.",
+        "Unsupported table features required": _FEATURE,
+        "Unsupported: Feature": _FEATURE,
+        "Unsupported minimum": _FEATURE,
+        "Failed to commit transaction: 0": "Another run wrote or compacted the table "
+        "meanwhile; nothing of this run was committed. Run again.",
+        "Find missing file": "Vacuum has removed files of that version: it cannot be "
+        "restored.",
+        "Invalid retention period": "The table's own "
+        "delta.deletedFileRetentionDuration is longer: raise retain_hours, or lower "
+        "the property.",
         "not the same as the specified end version": "The table has no such "
         "version; `history` lists those it has.",
         "Unknown scheme": "Use a local path, file://, s3://, gs://, az:// or abfss://.",

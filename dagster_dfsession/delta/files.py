@@ -1,10 +1,12 @@
 """Small files beside the tables, opened with the tables' own storage options."""
 
 import contextlib
+import datetime as dt
 import functools
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
 from deltalake.fs import DeltaStorageHandler
 from pyarrow import fs
 
@@ -16,6 +18,18 @@ from dagster_dfsession.errors import LocationError
 # Larger than any file, and read as "to the end". Told a size, deltalake asks for none
 # when it opens a file: that saves a request, and need not pass the gate.
 _WHOLE = 2**40
+
+
+class FileEntry(msgspec.Struct, frozen=True):
+    """A file below a location.
+
+    Attributes:
+        modified: When its last byte was written, by the storage's clock.
+    """
+
+    path: str
+    bytes: int
+    modified: dt.datetime
 
 
 class LakeFiles:
@@ -101,13 +115,70 @@ class LakeFiles:
             LocationError: The prefix leaves the root.
             DeltaError: The storage refused.
         """
+        return tuple(entry.path for entry in self.entries(prefix))
+
+    def entries(self, prefix: str) -> tuple[FileEntry, ...]:
+        """Return all files below a directory, sorted by path.
+
+        Raises:
+            LocationError: The prefix leaves the root.
+            DeltaError: The storage refused.
+        """
         _check_path(prefix)
+        return self._below(prefix)
+
+    def every(self) -> tuple[FileEntry, ...]:
+        """Return all files below the root, sorted by path.
+
+        On this machine also those that a killed writer has not given their name yet.
+
+        Raises:
+            DeltaError: The storage refused.
+        """
+        if not self._root.is_local:
+            return self._below("")
+        # deltalake hides what is not renamed into place: `part.parquet#1`.
+        root, found = Path(self._root.uri), list[FileEntry]()
+        with delta_errors(self._root.uri):
+            for path in root.rglob("*"):
+                with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                    if path.is_file():
+                        stat = path.stat()
+                        modified = dt.datetime.fromtimestamp(
+                            stat.st_mtime, dt.timezone.utc
+                        )
+                        name = path.relative_to(root).as_posix()
+                        found.append(FileEntry(name, stat.st_size, modified))
+        return tuple(sorted(found, key=lambda entry: entry.path))
+
+    def remove(self, path: str) -> None:
+        """Remove a file; one that is not there is removed already.
+
+        Raises:
+            LocationError: The path leaves the root.
+            DeltaError: The storage refused.
+        """
+        _check_path(path)
+        with delta_errors(self._root.uri, self._root.secrets):
+            if self._root.is_local:
+                Path(self._root.uri, path).unlink(missing_ok=True)
+                return
+            with self._apart(), contextlib.suppress(FileNotFoundError):
+                self._system.delete_file(path)
+
+    def _below(self, prefix: str) -> tuple[FileEntry, ...]:
         if not self._exists():
             return ()
         below = fs.FileSelector(prefix, recursive=True, allow_not_found=True)
         with delta_errors(self._root.uri, self._root.secrets), self._apart():
             found = self._system.get_file_info(below)
-        return tuple(sorted(f.path for f in found if f.type is fs.FileType.File))
+        now = dt.datetime.now(dt.timezone.utc)  # of a file that tells no time
+        entries = (
+            FileEntry(f.path, f.size, f.mtime or now)
+            for f in found
+            if f.type is fs.FileType.File
+        )
+        return tuple(sorted(entries, key=lambda entry: entry.path))
 
     def _exists(self) -> bool:
         return not self._root.is_local or Path(self._root.uri).is_dir()

@@ -12,6 +12,7 @@ from dagster_dfsession.delta.files import LakeFiles
 from dagster_dfsession.delta.location import Location
 from dagster_dfsession.delta.log import (
     DATA_VERSION,
+    MERGE,
     PARTITIONS,
     SCOPE,
     Commit,
@@ -34,8 +35,8 @@ def data_version(
     """Return what the rows of a table at its loaded version are, by content.
 
     An unpartitioned table that was overwritten has the data version of that commit.
-    Where several commits make up the rows, as with partitions or appends, it is the
-    hash of all of theirs. Compaction and other maintenance change nothing.
+    Where several commits make up the rows, as with partitions, appends or merges, it is
+    the hash of all of theirs. Compaction and other maintenance change nothing.
 
     Where a commit of another writer changed rows or columns, where the log was
     cleaned up too early, or where more than `LONGEST_WALK` commits make up the rows,
@@ -113,8 +114,8 @@ class _Walk:
     def _take(self, commit: Commit) -> bool:
         """Note what the commit made of which rows; False if it does not say."""
         stated = commit.info.get(DATA_VERSION)
-        keys = _keys(commit)
-        replaces = (
+        keys = partition_keys(commit)
+        replaces = commit.operation == "RESTORE" or (
             commit.operation == "WRITE" and commit.parameters.get("mode") == "Overwrite"
         )
         if not isinstance(stated, str):
@@ -130,7 +131,10 @@ class _Walk:
                 self.by_partition.setdefault(key, []).append(stated)
                 if replaces:
                     self.replaced.add(key)
-        self._unexplained.added(commit)
+        if commit.operation == MERGE:
+            self._unexplained.merged(commit)
+        else:
+            self._unexplained.added(commit)
         return True
 
     def _take_whole(self, stated: str, commit: Commit, *, replaces: bool) -> bool:
@@ -167,6 +171,14 @@ class _LiveFiles:
         if self._is_kept:
             self._live().difference_update(add.path for add in commit.adds)
 
+    def merged(self, commit: Commit) -> None:
+        """Put the files that a merge read in the place of those it wrote.
+
+        What became of their rows depends on what they were: also of those that went.
+        """
+        self._live().difference_update(add.path for add in commit.adds)
+        self._live().update(remove.path for remove in commit.removes)
+
     def moved(self, commit: Commit) -> None:
         """Put the files that maintenance read in the place of those it wrote."""
         if self._is_kept and commit.adds:
@@ -184,7 +196,8 @@ class _LiveFiles:
         return self._paths
 
 
-def _keys(commit: Commit) -> frozenset[str] | None:
+def partition_keys(commit: Commit) -> frozenset[str] | None:
+    """Return the partition keys that a commit wrote; None: it does not say."""
     text = commit.info.get(PARTITIONS)
     if not isinstance(text, str):
         return None

@@ -4,6 +4,7 @@
 wrong end, and it leaves out commits of writers that record no commit information.
 """
 
+import datetime as dt
 import itertools
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,18 @@ PARTITIONS = "dfsession.partitions"
 SCOPE = "dfsession.scope"
 """Commit metadata, set by `write_table` once all rows were checked to belong to the
 keys: `files` when the commit touched whole files of its own only, else `rows`."""
+RUN_ID = "dfsession.run_id"
+"""Commit metadata: the Dagster run that committed."""
+ASSET = "dfsession.asset"
+"""Commit metadata: the asset key that was written, its parts joined by `/`."""
+CURSOR = "dfsession.cursor"
+"""Commit metadata: how far the step had read the tables that it reads changes of."""
+SESSION_HASH = "dfsession.session_hash"
+"""Commit metadata: which session made the rows."""
+Z_ORDER_BY = "dfsession.z_order_by"
+"""Commit metadata of maintenance: a JSON list of the columns it clustered rows by."""
+MERGE = "MERGE"
+"""The operation of a commit that merged."""
 
 _WINDOWS = (1, 1, 2, 4, 8, 16)
 _WIDEST = 32
@@ -48,6 +61,16 @@ class Remove(msgspec.Struct, frozen=True, rename="camel"):
 
     path: str
     data_change: bool = True
+    size: int | None = None
+    partition_values: dict[str, str | None] | None = None
+
+
+class ChangeFile(msgspec.Struct, frozen=True, rename="camel"):
+    """A file of the change data feed: the rows that a commit changed."""
+
+    path: str
+    size: int | None = None
+    partition_values: dict[str, str | None] = {}
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -58,6 +81,7 @@ class Commit(msgspec.Struct, frozen=True):
         info: What its writer says of it; empty if nothing.
         changes_metadata: Whether it set schema, properties or partition columns.
         transactions: Version by application id.
+        change_files: What came and went, where files that came and went do not tell.
     """
 
     version: int
@@ -66,6 +90,7 @@ class Commit(msgspec.Struct, frozen=True):
     removes: tuple[Remove, ...]
     changes_metadata: bool
     transactions: Mapping[str, int]
+    change_files: tuple[ChangeFile, ...] = ()
 
     @property
     def changes_data(self) -> bool:
@@ -78,6 +103,14 @@ class Commit(msgspec.Struct, frozen=True):
     def operation(self) -> str:
         """The writer's word for what it did, such as WRITE or OPTIMIZE."""
         return str(self.info.get("operation", ""))
+
+    @property
+    def time(self) -> dt.datetime | None:
+        """When its writer committed, by the writer's clock; None if it does not say."""
+        stated = self.info.get("inCommitTimestamp", self.info.get("timestamp"))
+        if not isinstance(stated, int):
+            return None
+        return dt.datetime.fromtimestamp(stated / 1000, dt.timezone.utc)
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -101,9 +134,15 @@ class _Action(msgspec.Struct, rename="camel"):
     meta_data: msgspec.Raw = msgspec.Raw()
     txn: _Transaction | None = None
     commit_info: dict[str, Any] | None = None
+    cdc: ChangeFile | None = None
 
 
 _decoder = msgspec.json.Decoder(_Action)
+
+
+def written_by(asset: str, run_id: str, session_hash: str) -> dict[str, str]:
+    """Return the commit metadata by which a run signs what it wrote."""
+    return {ASSET: asset, RUN_ID: run_id, SESSION_HASH: session_hash}
 
 
 def read_commit(files: LakeFiles, version: int) -> Commit | None:
@@ -129,6 +168,7 @@ def read_commit(files: LakeFiles, version: int) -> Commit | None:
         transactions={
             a.txn.app_id: a.txn.version for a in actions if a.txn is not None
         },
+        change_files=tuple(a.cdc for a in actions if a.cdc is not None),
     )
 
 

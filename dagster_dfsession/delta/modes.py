@@ -2,5 +2,5 @@
 
 from typing import Literal, TypeAlias
 
-WriteMode: TypeAlias = Literal["overwrite", "append", "error"]
+WriteMode: TypeAlias = Literal["overwrite", "append", "merge", "error", "ignore"]
 SchemaMode: TypeAlias = Literal["strict", "merge", "overwrite"]

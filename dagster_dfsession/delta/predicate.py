@@ -73,12 +73,13 @@ def disjunction(parts: Sequence[Predicate]) -> Predicate:
     return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
 
-def to_sql(predicate: Predicate, schema: pa.Schema) -> str:
+def to_sql(predicate: Predicate, schema: pa.Schema, table: str = "") -> str:
     """Return the predicate as SQL for delta-rs and DataFusion.
 
     Args:
         predicate: What to select.
         schema: The table's Arrow schema: literals take the type of their column.
+        table: What the table is called where columns of others are in scope.
 
     Raises:
         PartitionError: A column is missing, its type cannot be used, or a value is
@@ -89,19 +90,21 @@ def to_sql(predicate: Predicate, schema: pa.Schema) -> str:
         >>> print(to_sql(And((In("k", ("it's",)), Range("n", 1, 5))), schema))
         ("k" IN ('it''s') AND ("n" >= 1 AND "n" < 5))
     """
+    prefix = f"{quoted_identifier(table)}." if table else ""
     if isinstance(predicate, In):
         found = column_type(schema, predicate.column)
         literals = (
             sql_literal(value, predicate.column, found) for value in _values(predicate)
         )
-        return f"{quoted_identifier(predicate.column)} IN ({', '.join(literals)})"
+        column = prefix + quoted_identifier(predicate.column)
+        return f"{column} IN ({', '.join(literals)})"
     if isinstance(predicate, Range):
         name, found = predicate.column, column_type(schema, predicate.column)
-        column = quoted_identifier(name)
+        column = prefix + quoted_identifier(name)
         lower = sql_literal(predicate.lower_inclusive, name, found)
         upper = sql_literal(predicate.upper_exclusive, name, found)
         return f"({column} >= {lower} AND {column} < {upper})"
-    parts = [to_sql(part, schema) for part in _parts(predicate)]
+    parts = [to_sql(part, schema, table) for part in _parts(predicate)]
     word = "AND" if isinstance(predicate, And) else "OR"
     return _balanced(parts, lambda left, right: f"({left} {word} {right})")
 

@@ -1,5 +1,6 @@
 """What a write is asked to do, and what of it is refused before anything is read."""
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -14,15 +15,22 @@ from dagster_dfsession.delta.arrow_types import (
 )
 from dagster_dfsession.delta.failures import delta_errors
 from dagster_dfsession.delta.location import Location
+from dagster_dfsession.delta.merges import DeleteMatched, Merge
 from dagster_dfsession.delta.modes import SchemaMode, WriteMode
 from dagster_dfsession.delta.predicate import In, Predicate, Range, to_sql
+from dagster_dfsession.delta.properties import Declared, check_declared
 from dagster_dfsession.errors import (
     CommitError,
+    DeltaError,
     PartitionError,
     SchemaMismatchError,
     listing,
 )
 from dagster_dfsession.profile.delta import DeltaProfile
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.timezone.utc)
 
 
 class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,15 +39,19 @@ class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         location: The table; created if it is not there.
         mode: `overwrite` replaces the rows of the predicate (without one: all),
-            `append` adds, `error` refuses where there are rows.
+            `append` adds, `merge` does what `merge` says; where there are rows,
+            `error` refuses and `ignore` writes nothing.
         schema_mode: `strict` takes the table's columns and no others; `merge` adds
             new ones and leaves missing ones NULL; `overwrite` replaces them all.
+        merge: What to do in mode `merge`, and only there.
+        run_start: When the run started, which a history goes by; left out, now.
         partitioned: Whether the asset has partitions. Then a predicate is demanded:
             no write of such an asset may replace a whole table.
         predicate: The rows that the write owns. Every row is checked against it.
         partition_by: Columns that a new table's files are divided by. Where the
             table exists they must be its own; none: whatever it has.
         options: Codec, bytes of a file, tries after a conflict.
+        declared: Properties and constraints of a new table.
         commit_metadata: For the table's history; no secrets.
         app_id: Names what must not be written twice; None: writes every time.
         app_version: Grows with every write of `app_id`. A write at or below the
@@ -49,10 +61,13 @@ class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):
     location: Location
     mode: WriteMode = "overwrite"
     schema_mode: SchemaMode = "strict"
+    merge: Merge | None = None
+    run_start: dt.datetime = msgspec.field(default_factory=_now)
     partitioned: bool = False
     predicate: Predicate | None = None
     partition_by: tuple[str, ...] = ()
     options: DeltaProfile = DeltaProfile()
+    declared: Declared = Declared()
     commit_metadata: Mapping[str, str] = {}
     app_id: str | None = None
     app_version: int = 0
@@ -65,18 +80,25 @@ def check_request(request: WriteRequest) -> None:
         PartitionError: A partitioned overwrite has no predicate, or a key that Delta
             Lake would store as NULL.
         SchemaMismatchError: The schema mode needs another write mode.
+        DeltaError: The mode is `merge` without one, or another with one.
     """
+    if (request.mode == "merge") != (request.merge is not None):
+        raise DeltaError(
+            f"{request.location}: mode {request.mode!r} was given with merge = "
+            f"{request.merge!r}; mode 'merge' needs one, and no other takes one"
+        )
     if request.partitioned and request.mode != "append" and request.predicate is None:
         raise PartitionError(
             f"{request.location}: a partitioned asset in mode {request.mode!r} was to "
             "be written without a predicate, which would replace other partitions. "
             "Name the partition column in the partition_expr metadata."
         )
-    if request.schema_mode == "overwrite" and request.mode == "append":
+    if request.schema_mode == "overwrite" and request.mode in ("append", "merge"):
         raise SchemaMismatchError(
             f"{request.location}: schema mode 'overwrite' replaces the columns of all "
             "rows, so it needs mode 'overwrite'; to add columns, use 'merge'"
         )
+    check_declared(request.declared, request.location.uri)
     for leaf in _leaves(request.predicate):
         if (
             isinstance(leaf, In)
@@ -143,6 +165,8 @@ def target_schema(
         )
     own = table_schema(table)
     missing, extra, changed = column_differences(stream, own)
+    if isinstance(request.merge, DeleteMatched):
+        missing = []
     if request.schema_mode == "merge":
         extra = []
         missing = [
@@ -172,6 +196,35 @@ def target_schema(
     return table_order(pa.schema(typed), own)
 
 
+def check_there(request: WriteRequest, table: DeltaTable | None) -> None:
+    """Refuse to delete from a table that is not there.
+
+    Raises:
+        DeltaError: So it is; its columns could not be told from those of the keys.
+    """
+    if table is None and isinstance(request.merge, DeleteMatched):
+        raise DeltaError(
+            f"{request.location}: there is no table, so a merge of the kind "
+            "'delete_matched' has nothing to delete from. Write the table first, with "
+            "another mode or kind."
+        )
+
+
+def is_occupied(request: WriteRequest, table: DeltaTable) -> bool:
+    """Whether the table has rows that the write owns.
+
+    Raises:
+        DeltaError: The table cannot be read.
+    """
+    location, predicate = request.location, request.predicate
+    with delta_errors(location.uri, location.secrets):
+        if predicate is None:
+            return table.count() > 0
+        sql = to_sql(predicate, table_schema(table))
+        rows = pa.RecordBatchReader.from_stream(table.scan(predicate=sql))
+        return any(batch.num_rows for batch in rows)
+
+
 def check_empty(request: WriteRequest, table: DeltaTable) -> None:
     """Refuse to write in mode `error` where there are rows.
 
@@ -179,19 +232,13 @@ def check_empty(request: WriteRequest, table: DeltaTable) -> None:
         CommitError: There are.
         DeltaError: The table cannot be read.
     """
-    location, predicate = request.location, request.predicate
-    with delta_errors(location.uri, location.secrets):
-        if predicate is None:
-            occupied = table.count() > 0
-        else:
-            sql = to_sql(predicate, table_schema(table))
-            rows = pa.RecordBatchReader.from_stream(table.scan(predicate=sql))
-            occupied = any(batch.num_rows for batch in rows)
-    if occupied:
-        where = "the table has" if predicate is None else "these partitions have"
+    if is_occupied(request, table):
+        where = (
+            "the table has" if request.predicate is None else "these partitions have"
+        )
         raise CommitError(
-            f"{location}: {where} rows already, and mode 'error' replaces none. "
-            "Use mode 'overwrite' or 'append', or delete the rows first."
+            f"{request.location}: {where} rows already, and mode 'error' replaces none."
+            " Use mode 'overwrite' or 'append', or delete the rows first."
         )
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -11,7 +11,6 @@ from deltalake import (
     CommitProperties,
     DeltaTable,
     Transaction,
-    WriterProperties,
     write_deltalake,
 )
 from deltalake.exceptions import CommitFailedError
@@ -20,26 +19,39 @@ from dagster_dfsession.delta.arrow_types import delta_schema, table_schema
 from dagster_dfsession.delta.failures import delta_errors
 from dagster_dfsession.delta.gate import PROCESS_GATE
 from dagster_dfsession.delta.inspected import InspectedStream
+from dagster_dfsession.delta.layout import (
+    statistics_properties,
+    target_file_size,
+    writer_properties,
+)
 from dagster_dfsession.delta.location import open_table
 from dagster_dfsession.delta.log import SCOPE
+from dagster_dfsession.delta.merge import merge_table
+from dagster_dfsession.delta.merge_source import (
+    MergeSource,
+    frame_columns,
+    stored_columns,
+)
 from dagster_dfsession.delta.predicate import columns, to_sql
+from dagster_dfsession.delta.properties import add_constraints
+from dagster_dfsession.delta.protocol import check_protocol
 from dagster_dfsession.delta.request import (
     WriteRequest,
     check_empty,
     check_partition_columns,
     check_request,
+    check_there,
+    is_occupied,
     target_schema,
 )
 from dagster_dfsession.delta.written import (
+    RowsMerged,
     WriteResult,
     result_of_earlier,
+    result_of_nothing,
     result_of_write,
 )
 from dagster_dfsession.errors import CommitError, DeltaError
-
-_Codec: TypeAlias = Literal[
-    "UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "LZ4_RAW", "ZSTD"
-]
 
 _CREATION_TRIES = 8
 
@@ -47,18 +59,21 @@ _CREATION_TRIES = 8
 def write_table(request: WriteRequest, stream: pa.RecordBatchReader) -> WriteResult:
     """Write a stream to a table in one commit, creating the table if need be.
 
-    Holds a few batches at a time. Rows outside the predicate, NULLs where the table
-    takes none and values that do not fit end the write with nothing committed. An
-    empty stream removes the rows that the predicate selects.
+    Holds a few batches at a time, a merge all of them. Rows outside the predicate,
+    NULLs where the table takes none and values that do not fit end the write with
+    nothing committed. An empty stream overwrites the rows that the predicate selects
+    with none.
 
     Args:
         request: What to write, where and how.
-        stream: Read to its end, unless an earlier attempt has committed already.
+        stream: Read to its end, unless an earlier attempt has committed already, or
+            there are rows in mode `ignore`.
 
     Raises:
         PartitionError: Predicate, rows and partition columns do not fit together.
         SchemaMismatchError: Columns or values do not fit the table.
-        CommitError: There are rows in mode `error`, or another writer was first.
+        CommitError: There are rows in mode `error`, keys of a merge are NULL or come
+            twice, or another writer was first.
         DeltaError: The storage refused.
         BaseException: What the stream itself raises comes through as it is.
 
@@ -73,30 +88,41 @@ def write_table(request: WriteRequest, stream: pa.RecordBatchReader) -> WriteRes
     """
     check_request(request)
     table = open_table(request.location)
+    if table is not None:
+        check_protocol(table, request.location, request.options, writing=True)
     if earlier := _earlier(request, table):
         return earlier
-    check_partition_columns(request, table, stream.schema.names)
+    if table is not None and request.mode == "ignore" and is_occupied(request, table):
+        return result_of_nothing(table, request.location)
+    check_there(request, table)
+    stored = stored_columns(request.merge, stream.schema)
+    check_partition_columns(request, table, stored.names)
     first = next(stream, None)  # a query that fails at once creates no table
-    if table is None and (request.partitioned or request.mode == "append"):
-        _inspected(request, None, stream.schema, _some(first)).check()
+    if table is None and (
+        request.partitioned or request.mode in ("append", "merge") or request.declared
+    ):
+        probe = _inspected(request, None, stream.schema, _some(first))
+        if request.merge is None:
+            probe.check()
+        else:
+            MergeSource(request.merge, probe, request.run_start).exhaust()
         # Made empty first, a table can be created by many writers at once, each of
         # which then commits its own rows.
-        table = _created(request, delta_schema(stream.schema))
+        table = _created(request, delta_schema(stored))
         request = msgspec.structs.replace(request, schema_mode="strict")
-        check_partition_columns(request, table, stream.schema.names)
+        check_partition_columns(request, table, stored.names)
     if table is not None and request.mode == "error":
         check_empty(request, table)
     inspected = _inspected(
         request, table, stream.schema, itertools.chain(_some(first), stream)
     )
     try:
-        table = _commit(request, table, inspected)
+        return _commit(request, table, inspected)
     except CommitError:
         # Two attempts with one idempotence key: the other one was first.
         if earlier := _earlier(request, open_table(request.location)):
             return earlier
         raise
-    return result_of_write(table, request.location, inspected.rows)
 
 
 def _earlier(request: WriteRequest, table: DeltaTable | None) -> WriteResult | None:
@@ -120,9 +146,10 @@ def _inspected(
     batches: Iterable[pa.RecordBatch],
 ) -> InspectedStream:
     own = pa.schema([]) if table is None else table_schema(table)
+    stored = target_schema(request, table, stored_columns(request.merge, schema))
     return InspectedStream(
         batches,
-        target_schema(request, table, schema),
+        frame_columns(request.merge, stored, schema),
         required=[field.name for field in own if not field.nullable],
         predicate=request.predicate,
     )
@@ -144,6 +171,8 @@ def _created(request: WriteRequest, schema: pa.Schema) -> DeltaTable:
             schema,
             mode="ignore",
             partition_by=list(request.partition_by),
+            configuration=statistics_properties(request.options)
+            | request.declared.properties,
             storage_options=location.options,
             # With its default of 15, a late creation commits above the rows of an
             # early one, under a new table id.
@@ -151,42 +180,59 @@ def _created(request: WriteRequest, schema: pa.Schema) -> DeltaTable:
         )
 
     with delta_errors(location.uri, location.secrets):
-        return attempt()
+        table = attempt()
+    add_constraints(table, location, request.declared.constraints)
+    return table
 
 
 def _commit(
     request: WriteRequest, table: DeltaTable | None, inspected: InspectedStream
-) -> DeltaTable:
-    """Write and commit; return the table at the version that this made."""
+) -> WriteResult:
+    """Write and commit; return what the commit holds."""
     location, options = request.location, request.options
-    overwrites = request.mode != "append"
+    overwrites = request.mode not in ("append", "merge")
+    replaces_all = overwrites and request.predicate is None
     metadata = dict(request.commit_metadata)
-    sql: str | None = None
     if request.predicate is not None:
-        sql = to_sql(request.predicate, inspected.target) if overwrites else None
         metadata[SCOPE] = _scope(request, table, overwrites=overwrites)
     transactions = (
         []
         if request.app_id is None
         else [Transaction(request.app_id, request.app_version)]
     )
+    writer = writer_properties(options, inspected.target)
+    commit = CommitProperties(
+        custom_metadata=metadata,
+        # A lost race for the creation must not become a second commit of it. Tried
+        # again above a compaction, deltalake would leave all old rows in the table.
+        max_commit_retries=(
+            0 if table is None or replaces_all else options.max_commit_retries
+        ),
+        app_transactions=transactions,
+    )
+    if request.merge is not None and table is not None:
+        merge = request.merge
+        changed = merge_table(
+            request, merge, table, inspected, writer=writer, commit=commit
+        )
+        return (
+            result_of_write(table, location, inspected.rows)
+            if changed
+            else result_of_nothing(table, location, RowsMerged())
+        )
     arguments: dict[str, Any] = {
         "mode": "overwrite" if overwrites else "append",
         "schema_mode": None if request.schema_mode == "strict" else request.schema_mode,
         "partition_by": list(request.partition_by) or None,
-        "target_file_size": options.target_file_size,
-        "writer_properties": writer_properties(options.compression),
-        "commit_properties": CommitProperties(
-            custom_metadata=metadata,
-            # A lost race for the creation must not become a second commit of it.
-            max_commit_retries=0 if table is None else options.max_commit_retries,
-            app_transactions=transactions,
-        ),
+        "target_file_size": target_file_size(options, table, request.partition_by),
+        "writer_properties": writer,
+        "commit_properties": commit,
     }
     if table is None:
         arguments["storage_options"] = location.options
-    if sql is not None:
-        arguments["predicate"] = sql
+        arguments["configuration"] = statistics_properties(options)
+    if request.predicate is not None and overwrites:
+        arguments["predicate"] = to_sql(request.predicate, inspected.target)
     try:
         with (
             delta_errors(location.uri, location.secrets),
@@ -201,7 +247,7 @@ def _commit(
         table = open_table(location, version=0)
     if table is None:
         raise DeltaError(f"{location}: the table is gone right after it was written")
-    return table
+    return result_of_write(table, location, inspected.rows)
 
 
 def _scope(request: WriteRequest, table: DeltaTable | None, *, overwrites: bool) -> str:
@@ -210,17 +256,3 @@ def _scope(request: WriteRequest, table: DeltaTable | None, *, overwrites: bool)
         return "files"
     divided = frozenset(table.metadata().partition_columns)
     return "files" if columns(request.predicate) <= divided else "rows"
-
-
-def writer_properties(compression: str) -> WriterProperties:
-    """Return deltalake's properties for a codec written as `zstd(3)` or `snappy`.
-
-    Examples:
-        >>> writer_properties("zstd(3)")
-        WriterProperties()
-    """
-    codec, _, level = compression.rstrip(")").partition("(")
-    return WriterProperties(
-        compression=cast("_Codec", codec.upper()),
-        compression_level=int(level) if level else None,
-    )

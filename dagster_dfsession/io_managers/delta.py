@@ -1,7 +1,7 @@
 """Assets as Delta tables."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -17,11 +17,13 @@ from dagster_dfsession.config.storage import (
 )
 from dagster_dfsession.delta.modes import SchemaMode, WriteMode
 from dagster_dfsession.errors import SessionError
+from dagster_dfsession.profile.maintenance import MaintenancePolicy
 from dagster_dfsession.resources import DataFusionSessionResource
 from dagster_dfsession.steps.current import current_step
 
 if TYPE_CHECKING:
     from dagster_dfsession.delta.location import Lake
+    from dagster_dfsession.delta.maintained import MaintenanceResult
 
 
 class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
@@ -124,6 +126,28 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
             mode=self.mode,
             schema_mode=self.schema_mode,
         )
+
+    def maintain(
+        self,
+        key: dg.AssetKey | Sequence[str] | str,
+        policy: MaintenancePolicy | None = None,
+    ) -> "tuple[MaintenanceResult, ...]":
+        """Maintain the table of an asset: compact, vacuum, remove orphans and so on.
+
+        Args:
+            key: The asset key.
+            policy: What to do; None: every step with its default.
+
+        Raises:
+            CommitError: Other runs wrote to the table again and again.
+            DeltaError: There is no table, or a step was refused.
+        """
+        from dagster_dfsession.materialization.replayable import (  # noqa: PLC0415
+            maintain_table,
+        )
+
+        path = dg.AssetKey.from_coercible(key).path
+        return maintain_table(self.lake, path, policy or MaintenancePolicy())
 
     def __repr__(self) -> str:
         return (

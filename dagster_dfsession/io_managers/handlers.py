@@ -15,6 +15,7 @@ from dagster_dfsession.query.stream import Execution
 Loader = Callable[[DataFrame, str], Any]
 
 DELTA_TABLE = "deltalake.DeltaTable"
+CHANGES_TYPE = "dagster_dfsession.Changes"
 
 
 def type_name(annotation: Any) -> str | None:
@@ -33,6 +34,16 @@ def type_name(annotation: Any) -> str | None:
     if qualified is None or get_origin(wanted) is not None:
         return str(wanted)
     return f"{wanted.__module__.partition('.')[0]}.{qualified}"
+
+
+def is_lazy(annotation: Any) -> bool:
+    """Whether a parameter is given the query itself, which nothing has read yet.
+
+    Examples:
+        >>> is_lazy(DataFrame), is_lazy(pa.Table)
+        (True, False)
+    """
+    return type_name(annotation) in (None, "datafusion.DataFrame")
 
 
 def takes_none(annotation: Any) -> bool:

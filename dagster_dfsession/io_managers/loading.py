@@ -1,22 +1,33 @@
 """Inputs: a table at the run's version, cut down to the step's partitions."""
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
+from datafusion import DataFrame
 
 from dagster_dfsession.delta.arrow_types import table_schema
+from dagster_dfsession.delta.changes import START
 from dagster_dfsession.delta.location import Lake, open_table
 from dagster_dfsession.delta.partitions import partition_predicate
 from dagster_dfsession.delta.predicate import to_sql
 from dagster_dfsession.errors import TableNotFoundError
+from dagster_dfsession.io_managers.changes import Changes
+from dagster_dfsession.io_managers.feeds import CHANGES, changed_since_last_read
 from dagster_dfsession.io_managers.handlers import (
+    CHANGES_TYPE,
     DELTA_TABLE,
+    is_lazy,
     load_as,
     takes_none,
     type_name,
 )
+from dagster_dfsession.io_managers.versions import open_input
 from dagster_dfsession.plan.quoting import quoted_identifier
+from dagster_dfsession.pool.changed import ChangedTable
 from dagster_dfsession.pool.lease import Lease
+from dagster_dfsession.pool.reading import bound
 from dagster_dfsession.pool.run import RunSession
 from dagster_dfsession.pool.tables import OpenedTable
 from dagster_dfsession.session.failures import engine_errors
@@ -27,7 +38,6 @@ from dagster_dfsession.steps.partitions import (
     plain_metadata,
 )
 
-VERSION = "version"
 COLUMNS = "columns"
 PREDICATE = "predicate"
 
@@ -35,9 +45,11 @@ PREDICATE = "predicate"
 def load(context: dg.InputContext, lake: Lake, run: RunSession, lease: Lease) -> Any:
     """Return an upstream asset as the type that the parameter is annotated with.
 
-    The input's metadata may name a `version`, a list of `columns` and a `predicate`
-    in SQL. What is left out this way is left out as well where a query of the step
-    names the table. A DeltaTable is always the whole table.
+    The input's metadata may name a `version` or a `timestamp`, a list of `columns` and
+    a `predicate` in SQL. With `changes`, or as `Changes`, an input is the rows that
+    changed since the asset last read it. What is left out in one of these ways is left
+    out as well where a query of the step names the table. A DeltaTable is always the
+    whole table.
 
     Where there is no table, a parameter that may be None is. So it is on the first day
     of an asset that reads its own day before; without `| None`, it is given a frame
@@ -47,12 +59,13 @@ def load(context: dg.InputContext, lake: Lake, run: RunSession, lease: Lease) ->
         TableNotFoundError: The upstream asset has no table.
         PartitionError: The upstream's partitions cannot be told apart.
         UnsupportedTypeError: No table can be had as the annotated type.
+        DeltaError: There is no such version, or what changed is not known.
     """
     key = tuple(context.asset_key.path)
     asset = "/".join(key)
     wanted = plain_metadata(context.definition_metadata)
     annotation = context.dagster_type.typing_type
-    opened = _opened(run, lake, key, wanted.get(VERSION))
+    opened = open_input(run, lake, key, wanted)
     keys = _partition_keys(context)
     if opened is None:
         if takes_none(annotation):
@@ -61,34 +74,43 @@ def load(context: dg.InputContext, lake: Lake, run: RunSession, lease: Lease) ->
             raise _absent(run, key)
         nothing = lease.session.ctx.empty_table().limit(0)
         return load_as(annotation, nothing, asset)
-    columns = wanted.get(COLUMNS)
+    if wanted.get(CHANGES) or type_name(annotation) == CHANGES_TYPE:
+        opened = changed_since_last_read(opened, run)
+    narrow = functools.partial(
+        _narrowed,
+        filters=[
+            *([] if keys is None else [_partition_filter(context, opened, keys)]),
+            *([wanted[PREDICATE]] if wanted.get(PREDICATE) else []),
+        ],
+        columns=wanted.get(COLUMNS),
+    )
     with engine_errors(f"reading input {asset}"):
-        frame = lease.scan(opened)
-        if keys is not None:
-            frame = frame.filter(_partition_filter(context, opened, keys))
-        if wanted.get(PREDICATE):
-            frame = frame.filter(wanted[PREDICATE])
-        if columns:
-            names = [columns] if isinstance(columns, str) else columns
-            frame = frame.select(*map(quoted_identifier, names))
-    lease.load(opened, frame, None if keys is None else tuple(keys))
+        frame = lease.load(opened, None if keys is None else tuple(keys), narrow)
+    if type_name(annotation) == CHANGES_TYPE:
+        return _changes(opened, frame)
     if type_name(annotation) == DELTA_TABLE:
         # One of its own: it could be moved to another version.
         return open_table(opened.location, opened.version)
+    if not is_lazy(annotation):
+        with engine_errors(f"reading input {asset}"):
+            frame = bound(frame, lease, run.tables).frame
     return load_as(annotation, frame, asset)
 
 
-def _opened(
-    run: RunSession, lake: Lake, key: tuple[str, ...], version: int | None
-) -> OpenedTable | None:
-    name, location = run.tables.name_of(key), lake.table(key)
-    if version is None:
-        opened = run.tables.find(name)
-        # A name may stand for a table of another lake; a parameter never does.
-        if opened is not None and opened.location == location:
-            return opened
-    delta = open_table(location, version)
-    return None if delta is None else OpenedTable(name, key, location, delta)
+def _narrowed(
+    rows: DataFrame, *, filters: Sequence[str], columns: str | Sequence[str] | None
+) -> DataFrame:
+    for each in filters:
+        rows = rows.filter(each)
+    if not columns:
+        return rows
+    names = [columns] if isinstance(columns, str) else columns
+    return rows.select(*map(quoted_identifier, names))
+
+
+def _changes(opened: OpenedTable, frame: DataFrame) -> Changes:
+    since = opened.since if isinstance(opened, ChangedTable) else START
+    return Changes(frame, None if since == START else since, opened.version)
 
 
 def _absent(run: RunSession, key: tuple[str, ...]) -> TableNotFoundError:

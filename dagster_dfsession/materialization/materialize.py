@@ -1,5 +1,6 @@
 """Writing what an asset returned, and knowing afterwards all there is to know of it."""
 
+import datetime as dt
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,9 +10,12 @@ import msgspec
 import pyarrow as pa
 
 from dagster_dfsession.delta.arrow_types import delta_type, table_schema
+from dagster_dfsession.delta.cursor import Cursor, dump_cursor
 from dagster_dfsession.delta.history import data_version
+from dagster_dfsession.delta.layout import check_layout
 from dagster_dfsession.delta.location import open_table
-from dagster_dfsession.delta.log import DATA_VERSION, PARTITIONS
+from dagster_dfsession.delta.log import CURSOR, DATA_VERSION, PARTITIONS, written_by
+from dagster_dfsession.delta.merges import Custom
 from dagster_dfsession.delta.partitions import (
     default_partition_columns,
     partition_columns,
@@ -20,7 +24,8 @@ from dagster_dfsession.delta.partitions import (
 from dagster_dfsession.delta.request import WriteRequest
 from dagster_dfsession.delta.write import write_table
 from dagster_dfsession.delta.written import WriteResult
-from dagster_dfsession.errors import DeltaError
+from dagster_dfsession.errors import CommitError, DeltaError, listing
+from dagster_dfsession.materialization.contract_rows import RuleKept
 from dagster_dfsession.materialization.outputs import (
     DATA_HASH_VERSION,
     Output,
@@ -30,6 +35,8 @@ from dagster_dfsession.materialization.partition_rows import (
     PartitionRows,
     PartitionTally,
 )
+from dagster_dfsession.materialization.partition_values import with_partition_columns
+from dagster_dfsession.materialization.promise import Promise
 from dagster_dfsession.materialization.records import InputRecord
 from dagster_dfsession.materialization.target import Target
 from dagster_dfsession.plan.hashing import content_hash
@@ -41,17 +48,23 @@ from dagster_dfsession.query.stream import Execution
 from dagster_dfsession.session.runtime import SessionRuntime
 from dagster_dfsession.telemetry.spans import span
 
+_APP_ID_DIGITS = 16
+
 
 class Materialization(msgspec.Struct, frozen=True, kw_only=True):
     """What was written, by which session, from what.
 
     Attributes:
         identity: None: the value did not come from the engine.
+        why_composed: Why the query ran as it was composed; None: over scans of chosen
+            files, or there was no query.
         metrics: None: likewise, or an earlier attempt had written already.
         files_read: Input table -> data files that were opened; empty: not known.
         variable: Why the rows could differ if it ran again; empty if nothing.
         by_key: Partition key -> what the table has of it now; empty where the asset
             has no partitions, or the clock of their column cannot tell them apart.
+        kept: The rules of the asset's contract, none of which was broken.
+        cursor: How far the tables were read whose changes the step was given.
         elapsed_ms: Milliseconds of computing and writing together.
         data_version: Equal only where the rows are equal.
     """
@@ -59,12 +72,15 @@ class Materialization(msgspec.Struct, frozen=True, kw_only=True):
     target: Target
     session: SessionRuntime
     identity: PlanIdentity | None
+    why_composed: str | None
     metrics: QueryMetrics | None
     files_read: Mapping[str, int]
     variable: tuple[str, ...]
     inputs: tuple[InputRecord, ...]
     written: WriteResult
     by_key: Mapping[str, PartitionRows]
+    kept: tuple[RuleKept, ...] = ()
+    cursor: Cursor = {}
     elapsed_ms: float
     data_version: str
 
@@ -83,33 +99,56 @@ def materialize(
     Raises:
         UnsupportedTypeError: The value is no table.
         QueryError: The query failed; nothing was written.
+        ContractError: The columns or rows are not what the asset promises; nothing
+            was committed.
         DeltaError: The write was refused; nothing was written.
     """
     started = time.perf_counter()
     session = lease.session.snapshot()
-    output = output_of(value, target.name, session=session, tables=tables, lease=lease)
+    output = output_of(
+        value,
+        target.name,
+        session=session,
+        tables=tables,
+        lease=lease,
+        sort_by=target.layout.sort_by,
+    )
     commit_version = _commit_version(output, target)
     with span("dfsession.write", asset="/".join(target.key), run=lease.scope.run_id):
-        schema = _partition_schema(target, output.reader.schema)
+        reader = with_partition_columns(output.reader, target)
+        promise = Promise(target, reader.schema)
+        schema = _partition_schema(target, reader.schema)
         request = _request(target, schema, session, lease, commit_version)
+        check_layout(target.layout, request.options, schema, target.name)
         tally = PartitionTally(target, schema, request.partition_by)
-        written = write_table(request, tally.counted(output.reader))
-    tables.written(target.key)
-    ran = None if written.already_committed else output.execution
+        with promise.checked(reader, request, lease) as rows:
+            written = write_table(request, tally.counted(rows))
+    tables.written(target.key, target.location, written.version)
+    by_key = tally.by_key(written)
+    left_alone = target.mode == "ignore" and not written.wrote
+    if left_alone:
+        _check_all_there(target, by_key)
+    unread = written.already_committed or left_alone
+    ran = None if unread else output.execution
     return Materialization(
         target=target,
         session=session,
         identity=output.identity,
+        why_composed=output.why_composed,
         metrics=None if ran is None else ran.metrics,
         files_read={} if ran is None else files_by_input(ran, output.inputs),
         variable=output.variable,
         inputs=output.inputs,
         written=written,
-        by_key=tally.by_key(written),
+        by_key=by_key,
+        kept=() if unread else promise.kept,
+        cursor=lease.cursor,
         elapsed_ms=(time.perf_counter() - started) * 1000,
         data_version=(
             commit_version
-            if commit_version is not None and target.mode != "append"
+            if commit_version is not None
+            and target.mode not in ("append", "merge")
+            and not unread
             else _read_back(target, written)
         ),
     )
@@ -146,8 +185,25 @@ def _commit_version(output: Output, target: Target) -> str | None:
     if output.content is None or target.schema_mode == "merge":
         # What merged rows have in the columns they lack, the table decides.
         return None
-    payload = {"content": output.content, "partitions": target.partition_keys}
+    payload: dict[str, Any] = {
+        "content": output.content,
+        "partitions": target.partition_keys,
+    }
+    if isinstance(target.merge, Custom):
+        return None  # its SQL may be `now()`, or `random()`
+    if target.merge is not None:
+        payload |= {"merge": target.merge, "run_start": target.run_start}
     return content_hash("data", DATA_HASH_VERSION, payload)
+
+
+def _check_all_there(target: Target, by_key: Mapping[str, PartitionRows]) -> None:
+    """Refuse to leave a run's partitions alone where only some have rows."""
+    if lacking := [key for key, found in by_key.items() if found.rows == 0]:
+        raise CommitError(
+            f"{target.location}: of the partitions of this run, {listing(lacking)} "
+            "have no rows and the others have; mode 'ignore' wrote nothing. Launch it "
+            "for those alone that have none."
+        )
 
 
 def _read_back(target: Target, written: WriteResult) -> str:
@@ -193,33 +249,41 @@ def _request(
         predicate = partition_predicate(target.partitions, schema)
         if target.partition_by is None:
             partition_by = default_partition_columns(target.partitions, schema)
-    overwrites = target.mode == "overwrite"
-    scope, number = lease.scope, lease.next_write(target.name)
     return WriteRequest(
         location=target.location,
         mode=target.mode,
         schema_mode=target.schema_mode,
+        merge=target.merge,
+        run_start=target.run_start or dt.datetime.now(dt.timezone.utc),
         partitioned=target.partitions is not None,
         predicate=predicate,
         partition_by=partition_by,
-        options=lease.session.plan.delta,
+        options=target.layout.over(lease.session.plan.delta),
+        declared=target.declared,
         commit_metadata=_commit_metadata(target, session, lease, commit_version),
-        # An overwrite may be repeated; rows appended twice would be there twice.
-        app_id=None
-        if overwrites
-        else f"dfsession/{scope.run_id}/{scope.step}/{target.name}/{number}",
+        app_id=_app_id(target, lease),
         app_version=1,
     )
+
+
+def _app_id(target: Target, lease: Lease) -> str:
+    """Return what an attempt after a lost acknowledgement knows its commit by.
+
+    It names no attempt, and each run, step, asset, set of partitions and write of it.
+    """
+    keys = content_hash("partition_keys", 1, target.partition_keys)[:_APP_ID_DIGITS]
+    number = lease.next_write(target.name)
+    parts = (lease.scope.run_id, lease.scope.step, "/".join(target.key), keys, number)
+    return "/".join(["dfsession", *map(str, parts)])
 
 
 def _commit_metadata(
     target: Target, session: SessionRuntime, lease: Lease, commit_version: str | None
 ) -> dict[str, str]:
-    metadata = {
-        "dfsession.asset": "/".join(target.key),
-        "dfsession.run_id": lease.scope.run_id,
-        "dfsession.session_hash": session.session_hash,
-    }
+    asset, run_id = "/".join(target.key), lease.scope.run_id
+    metadata = written_by(asset, run_id, session.session_hash)
+    if lease.cursor:
+        metadata[CURSOR] = dump_cursor(lease.cursor)
     if commit_version is not None:
         metadata[DATA_VERSION] = commit_version
     if target.partitions is not None:

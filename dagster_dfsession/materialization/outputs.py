@@ -1,6 +1,6 @@
 """What an asset returned, as a stream whose origin is known."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,8 +11,11 @@ from deltalake import DeltaTable
 from dagster_dfsession.delta.history import data_version
 from dagster_dfsession.errors import UnsupportedTypeError
 from dagster_dfsession.materialization.records import InputRecord
+from dagster_dfsession.materialization.sorting import sorted_frame, sorted_reader
 from dagster_dfsession.plan.hashing import content_hash
-from dagster_dfsession.pool.lease import Lease, LoadedInput
+from dagster_dfsession.pool.changed import ChangedTable
+from dagster_dfsession.pool.lease import Lease, LoadedInput, whole_input
+from dagster_dfsession.pool.reading import TableRead, bound
 from dagster_dfsession.pool.tables import OpenedTable, RunTables
 from dagster_dfsession.query.content import content_digest
 from dagster_dfsession.query.identity import PlanIdentity, plan_identity
@@ -31,6 +34,8 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
         reader: The rows; nothing is computed before the first batch is asked for.
         execution: The query behind them, for its metrics; None: there is none.
         identity: Which query; None: there is none.
+        why_composed: Why it runs as it was composed, and not over scans of chosen
+            files; None: it does not.
         inputs: The Delta tables that were read.
         variable: Why the rows could differ if it ran again; empty if nothing.
         content: Equal only where the rows are equal; None: nobody can tell.
@@ -39,13 +44,20 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     reader: pa.RecordBatchReader
     execution: Execution | None = None
     identity: PlanIdentity | None = None
+    why_composed: str | None = None
     inputs: tuple[InputRecord, ...]
     variable: tuple[str, ...] = ()
     content: str | None
 
 
 def output_of(
-    value: Any, asset: str, *, session: SessionRuntime, tables: RunTables, lease: Lease
+    value: Any,
+    asset: str,
+    *,
+    session: SessionRuntime,
+    tables: RunTables,
+    lease: Lease,
+    sort_by: Sequence[str] = (),
 ) -> Output:
     """Return a value as a stream.
 
@@ -55,6 +67,7 @@ def output_of(
         session: What the lease's session says of itself.
         tables: The tables of the run, for the versions of the inputs.
         lease: The session that computes it.
+        sort_by: Columns to sort the rows by: where they lie, and not which they are.
 
     Raises:
         UnsupportedTypeError: The value is no table.
@@ -62,16 +75,18 @@ def output_of(
         DeltaError: The history of an input cannot be read.
     """
     if isinstance(value, DataFrame):
-        return _query(value, asset, session, tables, lease)
-    inputs = tuple(_inputs_of(lease.loaded.values()))
+        return _query(value, asset, session, tables, lease, sort_by=sort_by)
+    inputs = tuple(_inputs_of(lease.loaded.values(), {}))
     rows = _rows_in_memory(value)
+    doing = f"sorting {asset}"
     if rows is None:
         reader = _arrow_stream(value, asset)
+        reader = sorted_reader(reader, sort_by, lease.session, doing)
         return Output(
             reader=reader, inputs=inputs, variable=("a stream",), content=None
         )
     return Output(
-        reader=rows.to_reader(),
+        reader=sorted_reader(rows.to_reader(), sort_by, lease.session, doing),
         inputs=inputs,
         content=content_hash("rows", DATA_HASH_VERSION, content_digest(rows)),
     )
@@ -93,21 +108,22 @@ def _query(
     session: SessionRuntime,
     tables: RunTables,
     lease: Lease,
+    *,
+    sort_by: Sequence[str],
 ) -> Output:
     scoped = {name: neutral_name(short) for name, short in lease.names.items()}
     with engine_errors(f"planning {asset}"):
         identity = plan_identity(frame, session, scoped=scoped)
     held = {scoped[name]: digest for name, digest in lease.digests.items()}
+    reading = bound(frame, lease, tables)
     read: list[InputRecord] = []
     registered, unknown = {}, []
-    spellings = _spellings(tables, lease)
+    delta_tables = lease.tables_spelt(identity.tables, tables)
     for spelt in identity.tables:
-        name = spellings.get(spelt, tables.spelt(spelt))
-        opened = None if name is None else tables.opened(name)
-        if name is not None and name in lease.loaded:
-            read.extend(_inputs_of([lease.loaded[name]]))
-        elif opened is not None:
-            read.append(_input(opened, None))
+        if spelt in delta_tables:
+            opened = delta_tables[spelt]
+            loaded = lease.loaded.get(opened.name) or whole_input(opened)
+            read.extend(_inputs_of([loaded], reading.tables))
         elif spelt in held:
             registered[spelt] = held[spelt]
         else:
@@ -118,47 +134,46 @@ def _query(
         "inputs": {each.table: each.data_version for each in read},
         "registered": registered,
     }
-    execution = Execution(frame, f"computing {asset}")
+    execution = Execution(sorted_frame(reading.frame, sort_by), f"computing {asset}")
     return Output(
         reader=execution.reader,
         execution=execution,
         identity=identity,
+        why_composed=reading.why_composed,
         inputs=tuple(read),
         variable=variable,
         content=None if variable else content_hash("query", DATA_HASH_VERSION, known),
     )
 
 
-def _spellings(tables: RunTables, lease: Lease) -> dict[str, TableName | None]:
-    """Return tables as plans spell them; None: two are spelt alike.
-
-    A plan has no quotes, and a part of a key may have a dot itself.
-    """
-    found: dict[str, TableName | None] = {}
-    for name in {*tables.opened_names(), *lease.loaded}:
-        spelt = tables.spelling(name)
-        found[spelt] = None if spelt in found else name
-    return found
-
-
-def _inputs_of(loaded: Iterable[LoadedInput]) -> Iterator[InputRecord]:
+def _inputs_of(
+    loaded: Iterable[LoadedInput], reads: Mapping[TableName, TableRead]
+) -> Iterator[InputRecord]:
     """Describe what the step was given; of an input without partitions, nothing is."""
     for each in loaded:
         if each.partition_keys != ():
-            yield _input(*each)
+            yield _input(each.opened, each.partition_keys, reads.get(each.opened.name))
 
 
-def _input(opened: OpenedTable, keys: tuple[str, ...] | None) -> InputRecord:
+def _input(
+    opened: OpenedTable, keys: tuple[str, ...] | None, read: TableRead | None
+) -> InputRecord:
     return InputRecord(
         table=".".join(opened.key),
         uri=opened.location.uri,
         version=opened.version,
         partitions=keys or (),
-        data_version=data_version(
-            opened.delta, opened.location, None if keys is None else frozenset(keys)
-        ),
-        files=len(opened.delta.file_uris()),
+        data_version=_content(opened, keys),
+        files=opened.files.count,
+        scan="" if read is None else str(read),
     )
+
+
+def _content(opened: OpenedTable, keys: tuple[str, ...] | None) -> str:
+    if isinstance(opened, ChangedTable):
+        return opened.content(keys)
+    wanted = None if keys is None else frozenset(keys)
+    return data_version(opened.delta, opened.location, wanted)
 
 
 def _rows_in_memory(value: Any) -> pa.Table | None:

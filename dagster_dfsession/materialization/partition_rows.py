@@ -4,9 +4,17 @@ from collections.abc import Sequence
 
 import msgspec
 import pyarrow as pa
+from deltalake import DeltaTable
 
+from dagster_dfsession.delta.arrow_types import table_schema
+from dagster_dfsession.delta.failures import delta_errors
 from dagster_dfsession.delta.location import open_table
-from dagster_dfsession.delta.partitions import PartitionRequest, partition_columns
+from dagster_dfsession.delta.partitions import (
+    PartitionRequest,
+    partition_columns,
+    partition_predicate,
+)
+from dagster_dfsession.delta.predicate import to_sql
 from dagster_dfsession.delta.written import WriteResult
 from dagster_dfsession.errors import DeltaError, PartitionError
 from dagster_dfsession.materialization.row_counter import RowCounter
@@ -42,12 +50,12 @@ class PartitionTally:
         self._keys = target.partition_keys
         request = target.partitions
         columns = () if request is None else partition_columns(request)
-        self._appends = target.mode == "append"
+        self._adds = target.mode in ("append", "merge")
         self._divided = set(columns) <= set(partition_by)
         self._counter = (
             None if request is None else _counter(request, self._keys, schema)
         )
-        self._counts = len(self._keys) > 1 and not self._divided and not self._appends
+        self._counts = len(self._keys) > 1 and not self._divided and not self._adds
 
     def counted(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
         """Return the reader, counted if no file says it afterwards."""
@@ -57,11 +65,14 @@ class PartitionTally:
 
     def by_key(self, written: WriteResult) -> dict[str, PartitionRows]:
         """Return what the table has of each key after the write."""
-        if self._counter is None:
+        request = self._target.partitions
+        if self._counter is None or request is None:
             return {}
-        if self._divided and (self._appends or len(self._keys) > 1):
+        if not written.wrote and not self._adds:
+            return self._there(request, self._counter, written)
+        if self._divided and (self._adds or len(self._keys) > 1):
             return self._live(self._counter, written)
-        if self._appends:
+        if self._adds:
             return {}  # what was there before would have to be read
         if self._counts:
             rows = self._counter.rows()
@@ -72,14 +83,32 @@ class PartitionTally:
         size = written.bytes if alone else None
         return {self._keys[0]: PartitionRows(written.rows, size)}
 
-    def _live(
-        self, counter: RowCounter, written: WriteResult
+    def _there(
+        self, request: PartitionRequest, counter: RowCounter, written: WriteResult
     ) -> dict[str, PartitionRows]:
+        """Read what was there and was left alone."""
+        table, location = self._table(written), self._target.location
+        schema = table_schema(table)
+        own = to_sql(partition_predicate(request, schema), schema)
+        with delta_errors(location.uri, location.secrets):
+            rows = table.scan(columns=list(partition_columns(request)), predicate=own)
+            for _ in counter.counted(pa.RecordBatchReader.from_stream(rows)):
+                pass
+        found = counter.rows()
+        return {key: PartitionRows(count, None) for key, count in found.items()}
+
+    def _table(self, written: WriteResult) -> DeltaTable:
         table = open_table(self._target.location, written.version)
         if table is None:
             raise DeltaError(
                 f"{self._target.location}: the table is gone right after the write"
             )
+        return table
+
+    def _live(
+        self, counter: RowCounter, written: WriteResult
+    ) -> dict[str, PartitionRows]:
+        table = self._table(written)
         files = pa.table(table.get_add_actions(flatten=True))
         own = [name for name in files.column_names if name.startswith("partition.")]
         values = files.select(own).rename_columns(

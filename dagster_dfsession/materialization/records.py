@@ -27,6 +27,8 @@ class InputRecord(Frozen, frozen=True):
         table: Its name in SQL.
         partitions: The partition keys that were read; empty: the whole table.
         data_version: What its content is called; see `dfsession.data_version`.
+        scan: How it was read: `native scan`, or `engine provider` and why; empty: not
+            by a query.
     """
 
     table: str
@@ -35,6 +37,7 @@ class InputRecord(Frozen, frozen=True):
     partitions: tuple[str, ...]
     data_version: str
     files: int
+    scan: str = ""
 
 
 class QueryRecord(Frozen, frozen=True):

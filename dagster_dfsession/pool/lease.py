@@ -3,8 +3,9 @@
 import itertools
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -13,11 +14,16 @@ from datafusion.catalog import Table
 from deltalake import DeltaTable
 from typing_extensions import Self
 
+from dagster_dfsession.delta.cursor import Cursor
+from dagster_dfsession.delta.native import NativeScans
+from dagster_dfsession.delta.stores import register_store
 from dagster_dfsession.errors import PoolError, TableNotFoundError, UnsupportedTypeError
 from dagster_dfsession.plan.quoting import quoted_identifier
+from dagster_dfsession.pool.changed import ChangedTable
 from dagster_dfsession.pool.scope import Scope
-from dagster_dfsession.pool.tables import OpenedTable
+from dagster_dfsession.pool.tables import OpenedTable, RunTables
 from dagster_dfsession.query.content import content_digest
+from dagster_dfsession.query.rebinding import Statement
 from dagster_dfsession.session.catalog import TableName
 from dagster_dfsession.session.failures import engine_errors
 from dagster_dfsession.session.session import Session
@@ -30,10 +36,17 @@ class LoadedInput(NamedTuple):
 
     Attributes:
         partition_keys: Those that the step reads; None: the whole table.
+        narrow: From the rows of the whole table to those that the step was given.
     """
 
     opened: OpenedTable
     partition_keys: tuple[str, ...] | None
+    narrow: Callable[[DataFrame], DataFrame]
+
+
+def whole_input(opened: OpenedTable) -> LoadedInput:
+    """Return a table that a query names, and reads as it is."""
+    return LoadedInput(opened, None, lambda rows: rows)
 
 
 class Lease:
@@ -55,6 +68,9 @@ class Lease:
         self._digests: dict[str, str] = {}
         self._bound: dict[TableName, Table] = {}
         self._loaded: dict[TableName, LoadedInput] = {}
+        self._statements: WeakKeyDictionary[DataFrame, Statement] = WeakKeyDictionary()
+        self._scans: dict[OpenedTable, NativeScans] = {}
+        self._has_frames = False
         self._writes: Counter[str] = Counter()
         self._released = False
 
@@ -62,6 +78,15 @@ class Lease:
     def loaded(self) -> Mapping[TableName, LoadedInput]:
         """Tables that were given to the step as inputs."""
         return self._loaded
+
+    @property
+    def cursor(self) -> Cursor:
+        """How far the step has read the tables whose changes it was given."""
+        return {
+            "/".join(each.opened.key): each.opened.position
+            for each in self._loaded.values()
+            if isinstance(each.opened, ChangedTable)
+        }
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -101,12 +126,15 @@ class Lease:
             for name, data in (tables or {}).items():
                 full, own[self._bare(name)] = self._add(name, data)
                 scoped.append(full)
-            return session.sql(
+            frame = session.sql(
                 query,
                 params=params,
                 bound=own,
                 known_tables=lambda: self._known_names(own),
             )
+            if not self._has_frames:
+                self._statements[frame] = Statement(query, dict(params or {}), own)
+            return frame
         finally:
             # The frame holds what it was planned over.
             for full in scoped:
@@ -166,16 +194,64 @@ class Lease:
     def load(
         self,
         opened: OpenedTable,
-        frame: DataFrame,
         partition_keys: tuple[str, ...] | None,
-    ) -> None:
-        """Note that a table is an input of the step, cut down to `frame`.
+        narrow: Callable[[DataFrame], DataFrame],
+    ) -> DataFrame:
+        """Note that a table is an input of the step, and return what it is given.
 
         From here on, its name in this lease's queries means that frame.
+
+        Args:
+            opened: The table.
+            partition_keys: Those that the step reads; None: the whole table.
+            narrow: Leaves out what the step does not read.
         """
         self._check_open()
-        self._loaded[opened.name] = LoadedInput(opened, partition_keys)
+        frame = narrow(self.scan(opened))
+        self._loaded[opened.name] = LoadedInput(opened, partition_keys, narrow)
         self._bound[opened.name] = frame.into_view()
+        return frame
+
+    def statement_of(self, frame: DataFrame) -> Statement | None:
+        """Return the text that a frame was planned from; None: from no text alone."""
+        return self._statements.get(frame)
+
+    def narrowed(self, name: TableName, rows: DataFrame) -> Table:
+        """Return what a table's name means in this lease's queries, over its rows."""
+        loaded = self._loaded.get(name)
+        return (rows if loaded is None else loaded.narrow(rows)).into_view()
+
+    def scans(self, opened: OpenedTable) -> NativeScans:
+        """Return what makes the engine's own scans of an opened table."""
+        if opened not in self._scans:
+            ctx = self._lent.ctx
+            register_store(ctx, opened.location)
+            schema = self.scan(opened).schema()
+            self._scans[opened] = NativeScans(ctx, opened.files, schema)
+        return self._scans[opened]
+
+    def tables_spelt(
+        self, spelt: Iterable[str], tables: RunTables
+    ) -> dict[str, OpenedTable]:
+        """Return the Delta tables among names as plans spell them.
+
+        A plan has no quotes, and a part of a key may have a dot itself: what could be
+        two tables is left out.
+        """
+        known: dict[str, TableName | None] = {}
+        for name in {*tables.opened_names(), *self._loaded}:
+            spelling = tables.spelling(name)
+            known[spelling] = None if spelling in known else name
+        found = {}
+        for each in spelt:
+            name = known.get(each, tables.spelt(each))
+            if name is None:
+                continue
+            loaded = self._loaded.get(name)
+            opened = tables.opened(name) if loaded is None else loaded.opened
+            if opened is not None:
+                found[each] = opened
+        return found
 
     def next_write(self, target: str) -> int:
         """Return which write of a target this is in the lease, from 0."""
@@ -193,6 +269,8 @@ class Lease:
         self._released = True
         self._bound.clear()
         self._loaded.clear()
+        self._statements.clear()
+        self._scans.clear()
         self._names.clear()
         self._digests.clear()
         if self.session.closed:
@@ -250,6 +328,8 @@ class Lease:
         label = self._label(name)
         full = self.prefix + label
         digest = _register(session, full, data)
+        # Over a frame a text says too little: what that reads is not in it.
+        self._has_frames |= isinstance(data, DataFrame)
         self._names[full] = label
         if digest is not None:
             self._digests[full] = digest

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dagster_dfsession.errors import PoolError
 from dagster_dfsession.plan.build import SessionPlan
 from dagster_dfsession.pool.lease import Lease
+from dagster_dfsession.pool.pins import RunPins
 from dagster_dfsession.pool.scope import Scope
 from dagster_dfsession.pool.tables import RunTables
 from dagster_dfsession.session.factory import open_session
@@ -43,7 +44,9 @@ class RunSession:
         """
         self.plan = plan
         self.run_id = run_id
-        self.tables = tables or RunTables(plan.catalog.default_schema)
+        self.tables = tables or RunTables(
+            plan.catalog.default_schema, RunPins(run_id), plan.delta
+        )
         self.tags: dict[str, str] = {}
         self._opener = opener
         self._session: Session | None = None

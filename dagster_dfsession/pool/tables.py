@@ -7,9 +7,14 @@ from collections.abc import Callable, Collection, Sequence
 from datafusion.catalog import Table
 from deltalake import DeltaTable
 
-from dagster_dfsession.delta.location import Lake, Location, open_table
+from dagster_dfsession.delta.data_files import DataFiles
+from dagster_dfsession.delta.location import Lake, Location
+from dagster_dfsession.delta.protocol import check_protocol
 from dagster_dfsession.delta.provider import provider_of
+from dagster_dfsession.delta.stores import has_store
 from dagster_dfsession.errors import LocationError
+from dagster_dfsession.pool.pins import RunPins
+from dagster_dfsession.profile.delta import DeltaProfile
 from dagster_dfsession.session.catalog import TableName
 
 
@@ -21,6 +26,7 @@ class OpenedTable:
         key: The asset key.
         location: Where it is.
         delta: The table, loaded at the pinned version.
+        files: Its data files at that version.
     """
 
     def __init__(
@@ -36,11 +42,30 @@ class OpenedTable:
         self.location = location
         self.delta = delta
         self.table = Table(provider_of(delta, location))
+        self.files = DataFiles(delta, location)
 
     @property
     def version(self) -> int:
         """The pinned version."""
         return self.delta.version()
+
+    def why_not_native(self, uses: Callable[[str], bool]) -> str | None:
+        """Return why the engine's own scan cannot read it; None: it can.
+
+        Args:
+            uses: Whether a query uses a partition column.
+        """
+        files = self.files
+        if files.reader_feature is not None:
+            return f"the table has the feature {files.reader_feature}"
+        if not has_store(self.location):
+            return "the engine has no store of its own for this address"
+        if not all(map(files.is_below, range(files.count))):
+            return "data files lie outside the table"
+        used = filter(uses, files.partition_columns)
+        if any(map(files.has_doubtful_values, used)):
+            return "NULL and the empty text are one in its partitions"
+        return None
 
 
 class RunTables:
@@ -49,8 +74,15 @@ class RunTables:
     A table that this run writes is read at the version it wrote from then on.
     """
 
-    def __init__(self, default_schema: str) -> None:
+    def __init__(
+        self,
+        default_schema: str,
+        pins: RunPins | None = None,
+        delta: DeltaProfile | None = None,
+    ) -> None:
         """Start with no lake: nothing is found."""
+        self.pins = pins or RunPins()
+        self._delta = delta or DeltaProfile()
         self._default_schema = default_schema
         self._lakes: list[Lake] = []
         self._opened: dict[TableName, OpenedTable] = {}
@@ -63,6 +95,11 @@ class RunTables:
         with self._lock:
             if all(lake.root != known.root for known in self._lakes):
                 self._lakes.append(lake)
+
+    @property
+    def lakes(self) -> tuple[Lake, ...]:
+        """The lakes, in the order in which they are asked."""
+        return tuple(self._lakes)
 
     @property
     def first_lake(self) -> Lake | None:
@@ -128,9 +165,12 @@ class RunTables:
         with self._lock:
             return {*self._opened}
 
-    def written(self, key: Sequence[str]) -> None:
-        """Forget the pin of a table that this run has just written."""
+    def written(self, key: Sequence[str], location: Location, version: int) -> None:
+        """Pin a table at the version that this run has just written."""
         with self._lock:
+            for lake in self._lakes:
+                if lake.table(key) == location:
+                    self.pins.written(lake, location, version)
             self._opened.pop(self.name_of(key), None)
 
     def names(self) -> set[TableName]:
@@ -150,7 +190,8 @@ class RunTables:
             except LocationError:
                 # No asset can have such a key: the query names something else.
                 return None
-            delta = open_table(location)
+            delta = self.pins.open(lake, location)
             if delta is not None:
+                check_protocol(delta, location, self._delta, writing=False)
                 return OpenedTable(name, key, location, delta)
         return None

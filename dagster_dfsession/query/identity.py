@@ -10,6 +10,7 @@ from datafusion import DataFrame
 from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.profile.base import Frozen
 from dagster_dfsession.query.certainty import undecided, unparsed
+from dagster_dfsession.query.scans import SCAN
 from dagster_dfsession.session.functions.registry import Routine, builtins_of
 from dagster_dfsession.session.functions.snapshot import (
     CALL,
@@ -19,11 +20,6 @@ from dagster_dfsession.session.functions.snapshot import (
 from dagster_dfsession.session.runtime import SessionRuntime
 
 PLAN_HASH_VERSION = 1
-SCAN = re.compile(
-    r"TableScan: (.+?)(?: projection=\[| partial_filters=\[| full_filters=\["
-    r"| unsupported_filters=\[|, fetch=|$)",
-    re.MULTILINE,
-)
 LITERAL = re.compile(r'Utf8(?:View)?\(".*?"\)', re.DOTALL)
 TABLE_FUNCTION = "()"
 SYNTAX = frozenset(

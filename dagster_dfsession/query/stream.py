@@ -1,10 +1,12 @@
 """A frame as a stream of Arrow batches, with the metrics of its execution."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable
+from typing import NamedTuple
 
 import pyarrow as pa
 from datafusion import DataFrame, SessionContext
+from datafusion.record_batch import RecordBatch
 
 from dagster_dfsession.errors import DfSessionError
 from dagster_dfsession.query.metrics import QueryMetrics, files_opened, query_metrics
@@ -12,32 +14,47 @@ from dagster_dfsession.session.failures import engine_errors
 
 
 class Execution:
-    """One run of a frame: read `reader` to its end, then ask for `metrics`.
+    """One run of a frame: read `batches` to their end, then ask for `metrics`.
 
     `execute_stream` is used and not the frame's own Arrow stream: after the latter,
-    the engine has no metrics.
+    the engine has no metrics. A run that ends early lets go of the frame: as long as
+    there is one, DataFusion 55 works on, whether or not anybody reads.
 
     Attributes:
-        reader: The batches; nothing is computed before the first is asked for.
+        schema: The columns.
+        batches: Can be read once; nothing is computed before the first is asked for.
+        reader: The same as an Arrow stream.
         rows: Rows handed out so far.
         failure: The error that ended the stream early, as this package's error; what
             consumes an Arrow stream in another language loses it.
     """
 
-    def __init__(self, frame: DataFrame, doing: str) -> None:
-        """Prepare to run `frame`; `doing` begins the message of a failure.
+    def __init__(
+        self,
+        frame: DataFrame,
+        doing: str,
+        run: Callable[[DataFrame], Iterable[RecordBatch]] = DataFrame.execute_stream,
+    ) -> None:
+        """Prepare to run `frame`.
+
+        Args:
+            frame: What to run.
+            doing: Begins the message of a failure.
+            run: Starts it, and hands out what comes.
 
         Raises:
             QueryError: The query cannot be planned.
         """
         self.rows = 0
         self.failure: DfSessionError | None = None
-        self._frame = frame
+        self._ran: DataFrame | _Ended = frame
+        self._run = run
         self._doing = doing
         self._elapsed_ms = 0.0
         with engine_errors(doing):
-            schema = result_schema(frame)
-        self.reader = pa.RecordBatchReader.from_batches(schema, self._batches())
+            self.schema = result_schema(frame)
+        self.batches = self._batches(frame)
+        self.reader = pa.RecordBatchReader.from_batches(self.schema, self.batches)
 
     @property
     def elapsed_ms(self) -> float:
@@ -47,26 +64,38 @@ class Execution:
     @property
     def metrics(self) -> QueryMetrics:
         """Totals of what was read so far."""
-        return query_metrics(self._frame)
+        ran = self._ran
+        return ran.metrics if isinstance(ran, _Ended) else query_metrics(ran)
 
     @property
     def files(self) -> frozenset[str] | None:
         """Paths of the data files opened so far; None: too many to name."""
-        return files_opened(self._frame)
+        ran = self._ran
+        return ran.files if isinstance(ran, _Ended) else files_opened(ran)
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        started = time.perf_counter()
+    def _batches(self, frame: DataFrame) -> Generator[pa.RecordBatch, None, None]:
+        started, complete = time.perf_counter(), False
         try:
             with engine_errors(self._doing):
-                for batch in self._frame.execute_stream():
+                for batch in self._run(frame):
                     arrow = batch.to_pyarrow()
                     self.rows += arrow.num_rows
                     yield arrow
+            complete = True
         except DfSessionError as error:
             self.failure = error
             raise
         finally:
             self._elapsed_ms = (time.perf_counter() - started) * 1000
+            if not complete:
+                self._ran = _Ended(query_metrics(frame), files_opened(frame))
+            # A traceback holds what is not deleted.
+            del frame
+
+
+class _Ended(NamedTuple):
+    metrics: QueryMetrics
+    files: frozenset[str] | None
 
 
 def result_schema(frame: DataFrame) -> pa.Schema:

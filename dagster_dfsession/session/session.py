@@ -93,6 +93,7 @@ class Session:
         params: Mapping[str, Any] | None = None,
         bound: Mapping[TableName, Table] = NOTHING_BOUND,
         known_tables: Callable[[], Collection[str]] | None = None,
+        ctx: SessionContext | None = None,
     ) -> DataFrame:
         """Plan one query under the profile's SQL policy.
 
@@ -102,6 +103,7 @@ class Session:
             bound: Tables that names of this query mean, whatever they mean elsewhere.
             known_tables: Asked for the names that a message lists; None: those of
                 `table_names`.
+            ctx: From `without_statistics`; None: the session's own.
 
         Raises:
             SqlPolicyError: The policy forbids this kind of statement.
@@ -118,9 +120,20 @@ class Session:
             ),
             site.catalog.planning(bound),
         ):
-            return site.ctx.sql_with_options(
+            return (ctx or site.ctx).sql_with_options(
                 query, self._options, param_values=dict(params or {})
             )
+
+    def without_statistics(self) -> SessionContext:
+        """Return the session with other settings, sharing memory, tables and functions.
+
+        It plans without the statistics of Parquet files. They leave NaN out, and the
+        engine takes a column whose least and greatest values are equal for constant.
+        It would read files by name too, so it is for queries that were planned before.
+        """
+        twin = self._open.ctx.enable_url_table()
+        twin.sql("SET datafusion.execution.collect_statistics = false")
+        return twin
 
     def table_names(self) -> list[str]:
         """Return the names that a query may use, as SQL spells them, sorted."""

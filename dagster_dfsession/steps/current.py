@@ -1,11 +1,15 @@
 """Which step is running, asked of Dagster at the moment it matters."""
 
+import datetime as dt
 from collections.abc import Sequence
 
 import dagster as dg
 from dagster_shared.check import CheckError
 
 from dagster_dfsession.pool.scope import Scope
+
+_ONE_PROCESS = frozenset({"in_process", "execute_in_process_executor"})
+"""Dagster's executors that run all steps where the run itself is."""
 
 
 def current_step() -> dg.OpExecutionContext | None:
@@ -29,6 +33,25 @@ def current_scope(run_id: str) -> Scope:
         step=step.get_step_execution_context().step.key,
         attempt=step.retry_number,
     )
+
+
+def is_spread(step: dg.OpExecutionContext) -> bool:
+    """Whether other steps of the run may run in other processes."""
+    return step.job_def.executor_def.name not in _ONE_PROCESS
+
+
+def run_start() -> dt.datetime | None:
+    """Return when the run of this step started, the same in all its steps and attempts.
+
+    None outside a step.
+    """
+    step = current_step()
+    record = None if step is None else step.instance.get_run_record_by_id(step.run_id)
+    if record is None:
+        return None
+    if record.start_time is None:
+        return record.create_timestamp
+    return dt.datetime.fromtimestamp(record.start_time, dt.timezone.utc)
 
 
 def asset_keys(step: dg.OpExecutionContext) -> list[Sequence[str]]:

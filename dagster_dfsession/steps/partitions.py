@@ -6,6 +6,7 @@ from typing import Any, TypeVar, get_args
 import dagster as dg
 
 from dagster_dfsession.delta.location import Lake
+from dagster_dfsession.delta.merges import Scd2, parse_merge
 from dagster_dfsession.delta.modes import SchemaMode, WriteMode
 from dagster_dfsession.delta.partitions import (
     Dimension,
@@ -14,8 +15,17 @@ from dagster_dfsession.delta.partitions import (
     StaticKeys,
 )
 from dagster_dfsession.delta.windows import TimeWindows
-from dagster_dfsession.errors import DeltaError, PartitionError, listing
+from dagster_dfsession.errors import (
+    DeltaError,
+    PartitionError,
+    did_you_mean,
+    listing,
+)
 from dagster_dfsession.materialization.target import Target
+from dagster_dfsession.steps.contracts import asset_contract
+from dagster_dfsession.steps.current import run_start
+from dagster_dfsession.steps.declarations import asset_declared
+from dagster_dfsession.steps.layouts import asset_layout
 
 T = TypeVar("T")
 
@@ -23,6 +33,7 @@ PARTITION_EXPR = "partition_expr"
 PARTITION_BY = "partition_by"
 MODE = "mode"
 SCHEMA_MODE = "schema_mode"
+MERGE = "merge"
 
 
 def plain_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -54,7 +65,7 @@ def asset_target(
         lake: The lake below which its table is.
         key: The asset key.
         metadata: The asset's definition metadata, overlaid with the output's.
-        mode: Where the metadata has no `mode`.
+        mode: Where the metadata has neither a `mode` nor a `merge`.
         schema_mode: Where the metadata has no `schema_mode`.
         partitions: The asset's partitions, if it has any.
         partition_keys: Those of this run, in any order; None: it has none.
@@ -62,7 +73,8 @@ def asset_target(
     Raises:
         PartitionError: The metadata does not say which column holds the partitions,
             or the run has none.
-        DeltaError: A mode is none of those there are.
+        DeltaError: A mode is none of those there are, the merge is none, or the
+            contract is none.
     """
     name, stated = "/".join(key), plain_metadata(metadata)
     by = stated.get(PARTITION_BY)
@@ -79,6 +91,11 @@ def asset_target(
             )
         expression = stated.get(PARTITION_EXPR)
         request = partition_request(partitions, keys, expression, name)
+    # Who says how to merge, and no mode, does not mean to lose rows.
+    mode = stated.get(MODE, MERGE if MERGE in stated else mode)
+    mode = _choice(MODE, mode, get_args(WriteMode), name)
+    merge = parse_merge(stated.get(MERGE), name) if mode == MERGE else None
+    by_run = isinstance(merge, Scd2) and merge.needs_run_start
     return Target(
         key=tuple(key),
         location=lake.table(key),
@@ -89,13 +106,18 @@ def asset_target(
         else (by,)
         if isinstance(by, str)
         else tuple(by),
-        mode=_choice(MODE, stated.get(MODE, mode), get_args(WriteMode), name),
+        mode=mode,
         schema_mode=_choice(
             SCHEMA_MODE,
             stated.get(SCHEMA_MODE, schema_mode),
             get_args(SchemaMode),
             name,
         ),
+        merge=merge,
+        run_start=run_start() if by_run else None,
+        contract=asset_contract(stated, name),
+        layout=asset_layout(stated, name),
+        declared=asset_declared(stated, name),
     )
 
 
@@ -170,5 +192,6 @@ def _choice(what: str, value: Any, known: tuple[T, ...], asset: str) -> T:
             return each
     raise DeltaError(
         f"asset {asset!r} has the {what} {value!r} in its metadata; "
-        f"it is one of {listing(str(each) for each in known)}"
+        f"it is one of {listing(map(str, known))}."
+        f"{did_you_mean(str(value), [str(each) for each in known])}"
     )

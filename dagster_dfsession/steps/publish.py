@@ -32,6 +32,7 @@ from dagster_dfsession.steps.current import current_step
 from dagster_dfsession.steps.partitions import asset_target
 
 AS_COMPOSED = "as composed"
+NATIVE = "native scans"
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +94,9 @@ def _record(made: Materialization, profile: Mapping[str, Any]) -> SessionRecord:
             plan=identity.text,
             functions=identity.functions,
             variable=identity.variable,
-            bound=AS_COMPOSED,
+            bound=NATIVE
+            if made.why_composed is None
+            else f"{AS_COMPOSED}: {made.why_composed}",
         )
     )
     return SessionRecord(

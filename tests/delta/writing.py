@@ -32,8 +32,8 @@ def failing(_: int) -> pa.RecordBatch:
     raise ZeroDivisionError
 
 
-def rows_of(place: Location) -> list[dict[str, Any]]:
-    table = open_table(place)
+def rows_of(place: Location, version: int | None = None) -> list[dict[str, Any]]:
+    table = open_table(place, version)
     assert table is not None
     found = pa.table(pa.RecordBatchReader.from_stream(table.scan()))
     return sorted(found.select(sorted(found.column_names)).to_pylist(), key=str)

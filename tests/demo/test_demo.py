@@ -53,7 +53,7 @@ OF_QUERIES = {
     metadata.PEAK_MEMORY_BYTES,
 }
 # Present only where rows could differ, and a tag, which is no metadata.
-NOT_ALWAYS = {metadata.VARIABLE, metadata.SESSION_TAG}
+NOT_ALWAYS = {metadata.CONTRACT, metadata.VARIABLE, metadata.SESSION_TAG}
 
 pytestmark = pytest.mark.slow
 

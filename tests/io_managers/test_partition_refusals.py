@@ -57,9 +57,9 @@ REFUSED: dict[str, tuple[dg.AssetsDefinition, str, str]] = {
         r"asset 'parts' has partitions, but its 'partition_expr' metadata is None\. Set",
     ),
     "no column of that name": (
-        parts(rows_of("a"), expression="key"),
+        parts(rows_of("a"), expression="K"),
         "a",
-        r"there is no partition column 'key'; the columns are k, x\. Name the",
+        r"there is no partition column 'K'; is it 'k'\? The columns are k, x\. Name the",
     ),
     "one column for two dimensions": (
         parts(rows_of("a"), GRID, "k"),

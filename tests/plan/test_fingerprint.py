@@ -16,6 +16,7 @@ from dagster_dfsession.plan.build import plan_session, profile_hash
 from dagster_dfsession.plan.explain import explain_plan
 from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.plan.phases import Phase
+from dagster_dfsession.profile.delta import BloomFilter
 from dagster_dfsession.profile.fields import leaf_fields
 from dagster_dfsession.profile.functions import FunctionsProfile
 from dagster_dfsession.profile.hooks import HooksProfile
@@ -68,7 +69,13 @@ OTHER: dict[str, Any] = {
     "cache.file_statistics_limit": 7 * 1024,
     "delta.compression": "snappy",
     "delta.target_file_size": 7,
+    "delta.row_group_rows": 7,
+    "delta.bloom_filters": (BloomFilter(column="id"),),
+    "delta.statistics": "all",
     "delta.max_commit_retries": 7,
+    "delta.protocol": "warn",
+    "delta.max_reader_version": 2,
+    "delta.max_writer_version": 5,
     "functions.modules": ("other.udfs",),
     "functions.names": ("other",),
     "functions.spark": True,
@@ -148,11 +155,11 @@ def test_the_profile_hashes_of_the_presets_stay() -> None:
 
     assert hashes == snapshot(
         {
-            "default": "c84f8ad303665764ef90baf61795c8b5104cb91566fd4738fd321c6965259b0d",
-            "dev": "21df6f00b4bd9662da006fd9945eb40e4ef3021378e8c5ae85ca482bee3254d3",
-            "prod": "3b5a6ae92b53574a1a870b68108be3e87d3ee3056998f020fa5a6b2563470456",
-            "low_memory": "467a4bbcc4add27b8f33e540368fdcc6253574c69b768c176b4f1c89d5cbe886",
-            "reproducible": "8430329f5827ee45d1f31e720a27b311d7638091a3f7cdfccbc5d61ebd2acd40",
+            "default": "19e1c908c8d85c23046c791968836076e75df2bd7b45f8dd103b0976836ddbd8",
+            "dev": "bd2c7d23b621f70880adcffb6885dd91cac3ea0e5b437cf9f9f7f68c8ddc909c",
+            "prod": "14be18f0067c2a3e8ef9790ae32f75c359b4e9f9be61195ec570f7511edb9ff4",
+            "low_memory": "c001ce57d9448381902cd1bc72e07893d276bc562f360dba52af5236be936af1",
+            "reproducible": "9700f408098d636c177c7a0284d5e72831f9f34c549acc2918e162dc2fc1430e",
         }
     )
 

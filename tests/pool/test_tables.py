@@ -75,7 +75,9 @@ def test_a_table_that_the_run_writes_is_read_as_written(
     version(tables, ("raw", "flights"))
     write(lake, "raw", "flights")
 
-    tables.written(("raw", "flights"))
+    place = lake.table(["raw", "flights"])
+    tables.written(("raw", "flights"), place, 1)
+    write(lake, "raw", "flights")
 
     assert version(tables, ("raw", "flights")) == 1
 

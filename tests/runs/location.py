@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 from datafusion import DataFrame
+from deltalake import write_deltalake
 
 from dagster_dfsession import DataFusionDeltaIOManager, DataFusionSessionResource
 from dagster_dfsession.pool.cache import PROCESS_SESSIONS
@@ -78,10 +79,33 @@ def endless(dfsession: DataFusionSessionResource) -> DataFrame:
     return dfsession.sql("SELECT * FROM held")
 
 
+BOTH = "SELECT (SELECT count(*) FROM outside) AS outside, count(*) AS n FROM numbers"
+
+
+@dg.asset(deps=[numbers, "outside"])
+def early(dfsession: DataFusionSessionResource) -> DataFrame:
+    """Rows of a table from outside, and of one that the run has written."""
+    return dfsession.sql(BOTH)
+
+
+@dg.asset(deps=[early])
+def intruder() -> None:
+    """What another program does to both tables meanwhile."""
+    for name, column in (("outside", "x"), ("numbers", "n")):
+        write_deltalake(HOME / "lake" / name, pa.table({column: [100]}), mode="append")
+
+
+@dg.asset(deps=[intruder, numbers, "outside"])
+def late(dfsession: DataFusionSessionResource) -> DataFrame:
+    """The same two counts."""
+    return dfsession.sql(BOTH)
+
+
 JOBS = {
     "graph": [numbers, doubled, total],
     "retry": [retried],
     "siblings": [meeting("left", "right", 1), meeting("right", "left", 2)],
+    "pins": [numbers, early, intruder, late],
     "failure": [failing],
     "endless": [endless],
 }

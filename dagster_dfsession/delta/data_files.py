@@ -1,0 +1,167 @@
+"""The data files of a table at one version, as its log describes them."""
+
+import functools
+import os
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+
+from dagster_dfsession.delta.failures import delta_errors
+from dagster_dfsession.delta.location import Location
+
+READABLE_FEATURES = frozenset({"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"})
+"""Reader features that leave the rows of a data file as they are."""
+PLAIN = re.compile(r"[\w./=-]*", re.ASCII).fullmatch
+"""Paths that are spelt alike with and without percent-encoding."""
+NULL_DIRECTORY = "__HIVE_DEFAULT_PARTITION__"
+
+
+class DataFiles:
+    """What the log says of each data file; read once, when first asked for.
+
+    Args:
+        table: Loaded at the version that is read.
+        location: Where it is.
+
+    Examples:
+        >>> import tempfile
+        >>> from deltalake import write_deltalake
+        >>> place = tempfile.mkdtemp()
+        >>> write_deltalake(place, pa.table({"n": [1, 2]}))
+        >>> files = DataFiles(DeltaTable(place), Location(place))
+        >>> files.count, files.reader_feature
+        (1, None)
+    """
+
+    def __init__(self, table: DeltaTable, location: Location) -> None:
+        self._table = table
+        self.location = location
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._actions.num_rows
+
+    @functools.cached_property
+    def partition_columns(self) -> tuple[str, ...]:
+        """The columns that are in no file, in the table's order."""
+        return tuple(self._table.metadata().partition_columns)
+
+    @functools.cached_property
+    def reader_feature(self) -> str | None:
+        """A feature of the table that changes what the files mean; None: there is none.
+
+        Deletion vectors take rows away, column mapping renames columns: of such a
+        table, only a reader that knows the feature may open the files.
+        """
+        protocol = self._table.protocol()
+        unknown = set(protocol.reader_features or ()) - READABLE_FEATURES
+        if unknown:
+            return min(unknown)
+        mapping = self._table.metadata().configuration.get("delta.columnMapping.mode")
+        return None if mapping in (None, "none") else "columnMapping"
+
+    @functools.cached_property
+    def paths(self) -> tuple[str, ...]:
+        """Paths below the table, as its log spells them: percent-encoded."""
+        return tuple(map(str, self._actions.column("path").to_pylist()))
+
+    @property
+    def sizes(self) -> "pa.Array[Any]":
+        """Bytes of each file."""
+        return _whole(self._actions.column("size_bytes"))
+
+    @property
+    def rows(self) -> "pa.Array[Any]":
+        """Rows of each file; NULL where its writer did not count them."""
+        return _whole(self._actions.column("num_records"))
+
+    def partition_values(self, column: str) -> "pa.Array[Any]":
+        """Return the value that a partition column has in each file."""
+        values = self._described("partition", column)
+        if values is None:
+            raise KeyError(column)
+        return values
+
+    def least(self, column: str) -> "pa.Array[Any] | None":
+        """Return each file's least value of a column; None: no file tells."""
+        return self._described("min", column)
+
+    def greatest(self, column: str) -> "pa.Array[Any] | None":
+        """Return each file's greatest value of a column; None: no file tells."""
+        return self._described("max", column)
+
+    def nulls(self, column: str) -> "pa.Array[Any] | None":
+        """Return how many NULLs of a column each file has; None: no file tells."""
+        return self._described("null_count", column)
+
+    def has_doubtful_values(self, column: str) -> bool:
+        """Whether the log's readers take other values for those of a partition column.
+
+        A NULL may be the empty text, which only the directory tells; binary values
+        come out as their escapes.
+        """
+        values = self.partition_values(column)
+        if not pa.types.is_string(values.type):
+            return pa.types.is_binary(values.type)
+        directory = f"{column}={NULL_DIRECTORY}"
+        return any(
+            directory not in unquote(self.paths[index])
+            for index in pc.indices_nonzero(values.is_null()).to_pylist()
+        )
+
+    def is_below(self, index: int) -> bool:
+        """Whether a file lies below the table; a clone's files need not."""
+        return not urlsplit(self.paths[index]).scheme
+
+    def url(self, index: int) -> str:
+        """Return the address by which the engine opens a file."""
+        path = self.paths[index]
+        return self._root_url + (path if PLAIN(path) else quote(unquote(path)))
+
+    def name(self, index: int) -> str:
+        """Return what the engine's `input_file_name()` calls a file."""
+        return self._root_name + unquote(self.paths[index])
+
+    def missing(self, indices: Iterable[int]) -> list[str]:
+        """Return the paths of these files that are gone from a local directory."""
+        if not self.location.is_local:
+            return []
+        root = self.location.uri
+        paths = (unquote(self.paths[index]) for index in indices)
+        return [path for path in paths if not os.path.exists(f"{root}/{path}")]  # noqa: PTH110  # ten times as fast, for thousands of files
+
+    @functools.cached_property
+    def _root_url(self) -> str:
+        scheme, colon, rest = self.location.uri.rpartition("://")
+        return f"{scheme}{colon}{quote(rest)}/" if colon else f"file://{quote(rest)}/"
+
+    @functools.cached_property
+    def _root_name(self) -> str:
+        uri = self.location.uri
+        path = uri if self.location.is_local else urlsplit(uri).path
+        return f"{path.strip('/')}/".lstrip("/")
+
+    @functools.cached_property
+    def _actions(self) -> pa.Table:
+        with delta_errors(self.location.uri, self.location.secrets):
+            return pa.table(self._table.get_add_actions())
+
+    def _described(self, what: str, column: str) -> "pa.Array[Any] | None":
+        if what not in self._actions.column_names:
+            return None
+        described = _whole(self._actions.column(what))
+        if not isinstance(described, pa.StructArray):
+            return None
+        at = described.type.get_field_index(column)
+        return None if at < 0 else pc.struct_field(described, [at])
+
+
+def _whole(column: "pa.ChunkedArray[Any]") -> "pa.Array[Any]":
+    found = column.combine_chunks()
+    return found if isinstance(found, pa.Array) else pa.concat_arrays(found.chunks)

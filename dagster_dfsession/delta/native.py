@@ -1,0 +1,235 @@
+"""A Delta table as the engine's own scan of its data files.
+
+The files lack the partition columns. Each of them becomes an expression over the
+whole scan, or the scan is split where the query filters by one:
+
+* one value among the files: a literal;
+* several, and a filter: one scan for each value, so that the optimizer can fold the
+  filter into each of them;
+* a few: a choice by the engine's `input_file_name()`;
+* many: a join with a list of the files.
+
+Only a scan knows the name of its file, and there are plans from which the optimizer
+does not bring the question down to the scan. Such a plan fails when it runs; it is
+told beforehand by `names_files_late`.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from datafusion import DataFrame, Expr, SessionContext, col, lit
+from datafusion import functions as f
+
+from dagster_dfsession.delta.data_files import DataFiles
+from dagster_dfsession.delta.scan_format import ScanTemplate
+from dagster_dfsession.errors import DeltaError
+from dagster_dfsession.plan.quoting import quoted_identifier
+
+MOST_BRANCHES = 16
+"""Scans that a filter by partition is worth; each takes half a millisecond to plan."""
+MOST_BRANCHES_INSTEAD = 128
+"""Scans up to which splitting is worth it where names of files cannot be had."""
+MOST_CHOICES = 64
+"""Files among which a row's own is found by comparing; a join costs more until then."""
+FILE_NAME = "input_file_name"
+_OWN = "__dfsession_file"
+
+
+class FileChoice(msgspec.Struct, frozen=True):
+    """Which files of a table a query reads, and what it makes of their partitions.
+
+    Attributes:
+        indices: Of the files, ascending.
+        used: Partition columns that the query uses at all.
+        filtered: Those of them that it filters by.
+        guarded: Columns of floats that may decide which rows there are. The statistics
+            of a Parquet file leave NaN out, and the engine would prune by them.
+    """
+
+    indices: tuple[int, ...]
+    used: frozenset[str]
+    filtered: frozenset[str]
+    guarded: frozenset[str] = frozenset()
+
+
+class NativeScans:
+    """Makes scans of one table; what does not change is made once.
+
+    Args:
+        ctx: In which they will run.
+        files: Of the table at the version that is read.
+        schema: The table's columns, typed as the engine's queries see them.
+    """
+
+    def __init__(
+        self, ctx: SessionContext, files: DataFiles, schema: pa.Schema
+    ) -> None:
+        self._ctx = ctx
+        self._files = files
+        self._schema = schema
+        self._file_name = ctx.udf(FILE_NAME)
+
+    @functools.cached_property
+    def _template(self) -> ScanTemplate:
+        divided = self._files.partition_columns
+        own = [field for field in self._schema if field.name not in divided]
+        return ScanTemplate(self._ctx, pa.schema(own))
+
+    def frame(self, choice: FileChoice, *, by_name: bool = True) -> DataFrame | None:
+        """Return the rows of the chosen files, with all columns of the table.
+
+        A partition column that is not in `choice.used` fails where it is used.
+
+        Args:
+            choice: The files.
+            by_name: Whether rows may be told apart by the names of their files.
+
+        Returns:
+            None: without names, it would take more scans than it is worth.
+
+        Raises:
+            DeltaError: A file is gone.
+            EngineVersionError: The engine's plans have another form than expected.
+        """
+        if gone := self._files.missing(choice.indices):
+            raise DeltaError(
+                f"{self._files.location}: {len(gone)} of {len(choice.indices)} data "
+                f"files of this version are gone, such as {gone[0]}; the table was "
+                "vacuumed since. Read a newer version, or keep files for longer."
+            )
+        groups = self._groups(choice)
+        limit = MOST_BRANCHES if by_name else MOST_BRANCHES_INSTEAD
+        splits = choice.filtered or not by_name
+        if len(groups) > 1 and splits and len(groups) <= limit:
+            frames = [self._scan(choice, indices, values) for values, indices in groups]
+            return _union(frames)
+        if len(groups) == 1:
+            ((values, indices),) = groups
+            return self._scan(choice, indices, values)
+        scan = self._template.scan([self._files.url(i) for i in choice.indices])
+        if not choice.used or not choice.indices:
+            return self._shaped(scan, choice, {})
+        if not by_name:
+            return None
+        if len(choice.indices) <= MOST_CHOICES:
+            return self._shaped(
+                scan, choice, self._by_name(groups, sorted(choice.used))
+            )
+        return self._joined(scan, choice)
+
+    def _groups(
+        self, choice: FileChoice
+    ) -> list[tuple[dict[str, "pa.Scalar[Any]"], list[int]]]:
+        """Return the files by their values of the partition columns in use."""
+        used = sorted(choice.used)
+        columns = [self._values(column) for column in used]
+        texts = [column.to_pylist() for column in columns]
+        found: dict[tuple[Any, ...], list[int]] = {}
+        for index in choice.indices:
+            found.setdefault(tuple(text[index] for text in texts), []).append(index)
+        return [
+            (
+                {
+                    name: column[indices[0]]
+                    for name, column in zip(used, columns, strict=True)
+                },
+                indices,
+            )
+            for indices in found.values()
+        ]
+
+    def _values(self, column: str) -> "pa.Array[Any]":
+        """Return a partition column's value in each file, typed as queries see it."""
+        return self._files.partition_values(column).cast(
+            self._schema.field(column).type
+        )
+
+    def _scan(
+        self,
+        choice: FileChoice,
+        indices: Sequence[int],
+        values: "dict[str, pa.Scalar[Any]]",
+    ) -> DataFrame:
+        scan = self._template.scan([self._files.url(index) for index in indices])
+        known = {name: lit(value) for name, value in values.items()}
+        return self._shaped(scan, choice, known)
+
+    def _shaped(
+        self, scan: DataFrame, choice: FileChoice, known: "dict[str, Expr]"
+    ) -> DataFrame:
+        def column(field: "pa.Field[Any]") -> Expr:
+            if field.name in self._files.partition_columns:
+                value = known.get(field.name)
+                return self._unknown(field.type) if value is None else value
+            own = col(quoted_identifier(field.name))
+            # The same value, but none that statistics tell anything of.
+            return f.nanvl(own, own) if field.name in choice.guarded else own
+
+        return scan.select(*(column(field).alias(field.name) for field in self._schema))
+
+    def _unknown(self, wanted: pa.DataType) -> Expr:
+        """Return what fails if it is ever computed, naming the file."""
+        return _failing(self._file_name(), wanted)
+
+    def _by_name(
+        self,
+        groups: "list[tuple[dict[str, pa.Scalar[Any]], list[int]]]",
+        used: Sequence[str],
+    ) -> "dict[str, Expr]":
+        known = {}
+        for name in used:
+            choice = f.case(self._file_name())
+            for values, indices in groups:
+                for index in indices:
+                    choice = choice.when(
+                        lit(self._files.name(index)), lit(values[name])
+                    )
+            known[name] = choice.otherwise(self._unknown(self._schema.field(name).type))
+        return known
+
+    def _joined(self, scan: DataFrame, choice: FileChoice) -> DataFrame:
+        used, chosen = sorted(choice.used), pa.array(choice.indices, pa.int64())
+        names = [self._files.name(index) for index in choice.indices]
+        values = [self._values(column).take(chosen) for column in used]
+        listed = f"{_OWN}_listed"
+        own = [f"{_OWN}_{number}" for number, _ in enumerate(used)]
+        listing = pa.RecordBatch.from_arrays(
+            [pa.array(names, pa.string_view()), *values], names=[listed, *own]
+        )
+        rows = self._ctx.read_batch(listing).join(
+            scan.with_column(_OWN, self._file_name()),
+            left_on=[listed],
+            right_on=[_OWN],
+            how="right",
+        )
+        known = {
+            name: f.when(
+                col(listed).is_null(),
+                _failing(col(_OWN), self._schema.field(name).type),
+            ).otherwise(col(column))
+            for name, column in zip(used, own, strict=True)
+        }
+        return self._shaped(rows, choice, known)
+
+
+def names_files_late(frame: DataFrame) -> bool:
+    """Whether a plan asks for the name of a file where only rows are left of it."""
+    if FILE_NAME not in frame.optimized_logical_plan().display_indent():
+        return False
+    lines = frame.execution_plan().display_indent().splitlines()
+    asking = (line.strip() for line in lines if FILE_NAME in line)
+    return any(not line.startswith("DataSourceExec") for line in asking)
+
+
+def _failing(name: Expr, wanted: pa.DataType) -> Expr:
+    """Return a cast of a file's name, which is no value of the type."""
+    if pa.types.is_string_view(wanted) or pa.types.is_binary_view(wanted):
+        return name.cast(pa.int64()).cast(pa.string()).cast(wanted)
+    return name.cast(wanted)
+
+
+def _union(frames: Sequence[DataFrame]) -> DataFrame:
+    return functools.reduce(lambda left, right: left.union(right), frames)

@@ -1,0 +1,186 @@
+"""Which data files may hold rows that satisfy a condition.
+
+A condition only ever leaves files out; the engine still applies it to every row. So
+all that is not known for certain keeps a file.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dagster_dfsession.delta.data_files import DataFiles
+
+Mask: TypeAlias = "pa.BooleanArray"
+Operator = Literal["=", "!=", "<", "<=", ">", ">="]
+
+TIMESTAMP_STEP = pa.scalar(1_000, pa.duration("us"))
+"""The log has timestamps in whole milliseconds, cut off, the greatest ones too."""
+EXACT_DIGITS = 15
+"""Decimal digits that survive the log, which has numbers as JSON."""
+
+
+class Compare(msgspec.Struct, frozen=True):
+    """The column compares so with the value, a scalar of the column's type."""
+
+    column: str
+    operator: Operator
+    value: Any
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """The column is NULL."""
+
+    column: str
+
+
+class Present(msgspec.Struct, frozen=True):
+    """The column is not NULL."""
+
+    column: str
+
+
+class AllOf(msgspec.Struct, frozen=True):
+    """Every part holds; without parts, nothing is known."""
+
+    parts: "tuple[Condition, ...]" = ()
+
+
+class AnyOf(msgspec.Struct, frozen=True):
+    """Some part holds."""
+
+    parts: "tuple[Condition, ...]"
+
+
+Condition: TypeAlias = Compare | Missing | Present | AllOf | AnyOf
+
+UNKNOWN = AllOf()
+
+_COMPARISONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        "=": pc.equal,
+        "!=": pc.not_equal,
+        "<": pc.less,
+        "<=": pc.less_equal,
+        ">": pc.greater,
+        ">=": pc.greater_equal,
+    }
+)
+
+
+def may_match(condition: Condition, files: DataFiles) -> Mask:
+    """Return, for each file, whether rows of it may satisfy the condition.
+
+    Examples:
+        >>> import tempfile
+        >>> from deltalake import DeltaTable, write_deltalake
+        >>> from dagster_dfsession.delta.location import Location
+        >>> place = tempfile.mkdtemp()
+        >>> for n in (1, 2):
+        ...     write_deltalake(place, pa.table({"n": [n]}), mode="append")
+        >>> files = DataFiles(DeltaTable(place), Location(place))
+        >>> may_match(Compare("n", "=", pa.scalar(2)), files).true_count
+        1
+    """
+    if isinstance(condition, AllOf):
+        masks = (may_match(part, files) for part in condition.parts)
+        return functools.reduce(pc.and_, masks, _every(files))
+    if isinstance(condition, AnyOf):
+        masks = (may_match(part, files) for part in condition.parts)
+        return functools.reduce(pc.or_, masks)
+    try:
+        if condition.column in files.partition_columns:
+            return _by_partition(condition, files)
+        return _by_statistics(condition, files)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return _every(files)  # no comparison of these two types: nothing is known
+
+
+def _every(files: DataFiles) -> Mask:
+    return pa.repeat(pa.scalar(True), files.count)  # noqa: FBT003  # an Arrow value
+
+
+def _by_partition(condition: Compare | Missing | Present, files: DataFiles) -> Mask:
+    values = files.partition_values(condition.column)
+    if files.has_doubtful_values(condition.column):
+        return _every(files)
+    if isinstance(condition, Missing):
+        return values.is_null()
+    if isinstance(condition, Present) or pa.types.is_floating(values.type):
+        return values.is_valid()  # NaN and -0.0 compare otherwise in the engine
+    compare = _COMPARISONS[condition.operator]
+    return _filled(compare(values, condition.value.cast(values.type)), unknown=False)
+
+
+def _by_statistics(condition: Compare | Missing | Present, files: DataFiles) -> Mask:
+    nulls, every = files.nulls(condition.column), _every(files)
+    if nulls is None:
+        some, some_null = every, every
+    else:
+        some = _filled(pc.not_equal(nulls, files.rows), unknown=True)
+        some_null = _filled(pc.not_equal(nulls, 0), unknown=True)
+    if isinstance(condition, Missing):
+        return some_null
+    least, greatest = files.least(condition.column), files.greatest(condition.column)
+    if (
+        isinstance(condition, Present)
+        or least is None
+        or greatest is None
+        or not _is_exact(least.type)
+    ):
+        return some
+    return pc.and_(some, _within(condition, least, greatest, every))
+
+
+def _within(
+    condition: Compare,
+    least: "pa.Array[Any]",
+    greatest: "pa.Array[Any]",
+    every: Mask,
+) -> Mask:
+    value = condition.value.cast(least.type)
+    if pa.types.is_floating(least.type) and (
+        condition.operator != "=" or not math.isfinite(value.as_py())
+    ):
+        return every  # the log leaves infinities and NaN out of the bounds
+    from_below = _filled(pc.less_equal(least, value), unknown=True)
+    from_above = _reaches(greatest, value)
+    if condition.operator == "=":
+        return pc.and_(from_below, from_above)
+    if condition.operator == "!=":
+        return every
+    return from_above if condition.operator in (">", ">=") else from_below
+
+
+def _reaches(greatest: "pa.Array[Any]", value: Any) -> Mask:
+    """Return where a file's greatest value may be at or above the value."""
+    if pa.types.is_timestamp(greatest.type):
+        greatest = pc.add(greatest, TIMESTAMP_STEP)
+    reached = _filled(pc.greater_equal(greatest, value), unknown=True)
+    if not pa.types.is_string(greatest.type):
+        return reached
+    # A long text is cut off in the log: what begins with it may be greater.
+    text = value.as_py()
+    begins = [end is None or text.startswith(end) for end in greatest.to_pylist()]
+    return pc.or_(reached, pa.array(begins, pa.bool_()))
+
+
+def _is_exact(found: pa.DataType) -> bool:
+    if isinstance(found, pa.Decimal128Type):
+        return found.precision <= EXACT_DIGITS
+    return (
+        pa.types.is_integer(found)
+        or pa.types.is_floating(found)
+        or pa.types.is_date32(found)
+        or pa.types.is_timestamp(found)
+        or pa.types.is_string(found)
+    )
+
+
+def _filled(found: Any, *, unknown: bool) -> Mask:
+    return pc.fill_null(found, unknown)

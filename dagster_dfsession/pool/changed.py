@@ -1,0 +1,58 @@
+"""A table of which a step reads what changed."""
+
+from datafusion.catalog import Table
+
+from dagster_dfsession.delta.changes import START, changes
+from dagster_dfsession.delta.cursor import Position
+from dagster_dfsession.errors import DeltaError
+from dagster_dfsession.plan.hashing import content_hash
+from dagster_dfsession.pool.tables import OpenedTable
+
+
+class ChangedTable(OpenedTable):
+    """The rows of an opened table that changed since a position.
+
+    Attributes:
+        since: The last version that was read before.
+        position: How far the table is read once these rows are.
+    """
+
+    def __init__(self, opened: OpenedTable, before: Position | None) -> None:
+        """Find the files of the changes; their rows are read with the query.
+
+        Args:
+            opened: The table, at the last version that counts.
+            before: How far it was read; None: it never was.
+
+        Raises:
+            DeltaError: What changed is not known, or it is another table by now.
+        """
+        super().__init__(opened.name, opened.key, opened.location, opened.delta)
+        own = str(self.delta.metadata().id)
+        if before is not None and before.table != own:
+            raise DeltaError(
+                f"{self.location}: it was read up to version {before.version}, but the "
+                "table was made anew since then, so what changed is not known. "
+                "Read the whole table once."
+            )
+        self.since = START if before is None else before.version
+        # Another run may have read on, beyond the version that this one has pinned.
+        self.position = Position(own, max(self.version, self.since))
+        self.table = Table(changes(self.delta, self.location, self.since))
+
+    def why_not_native(self, _: object) -> str:
+        """Return that the files of changes are not those of the table."""
+        return "only what changed is read"
+
+    def content(self, keys: tuple[str, ...] | None) -> str:
+        """Return what these rows are called: equal only where they are equal."""
+        return content_hash(
+            "changes",
+            1,
+            {
+                "table": self.position.table,
+                "since": self.since,
+                "until": self.position.version,
+                "partitions": keys,
+            },
+        )

@@ -1,0 +1,190 @@
+"""What a query reads when it runs: chosen files, by scans of the engine's own.
+
+The names of a query stand for tables at the run's versions. Here they are bound, for
+one execution, to scans of the files that can hold the rows it wants.
+"""
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from datafusion import DataFrame
+from datafusion.expr import Explain
+
+from dagster_dfsession.delta.native import FileChoice, names_files_late
+from dagster_dfsession.delta.pruning import may_match
+from dagster_dfsession.errors import EngineVersionError
+from dagster_dfsession.pool.lease import Lease
+from dagster_dfsession.pool.tables import OpenedTable, RunTables
+from dagster_dfsession.query.rebinding import rebound_frame, rebound_statement
+from dagster_dfsession.query.scans import DECIDES, Wanted, wanted_of_tables
+from dagster_dfsession.session.catalog import TableName
+
+NATIVE = "native scan"
+PROVIDER = "engine provider"
+
+
+class TableRead(msgspec.Struct, frozen=True):
+    """How a query reads one table.
+
+    Attributes:
+        how: `native scan`, or `engine provider`: deltalake's own reader.
+        why: Why it is not the native scan; None: it is.
+        files: Data files that the scan was given; the provider takes them all.
+        total: Data files of the table.
+    """
+
+    how: str
+    why: str | None
+    files: int
+    total: int
+
+    def __str__(self) -> str:
+        return self.how if self.why is None else f"{self.how}: {self.why}"
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A query, ready to run.
+
+    Attributes:
+        frame: What to execute.
+        tables: How it reads each of its tables.
+        why_composed: Why the query runs as it was composed; None: it does not.
+    """
+
+    frame: DataFrame
+    tables: Mapping[TableName, TableRead]
+    why_composed: str | None
+
+
+def bound(frame: DataFrame, lease: Lease, tables: RunTables) -> Reading:
+    """Bind a query to the files that it needs.
+
+    Its rows are the same whether or not that succeeds; what could not be done is said
+    in the result.
+
+    Args:
+        frame: Composed over the tables of the run.
+        lease: In which it was composed.
+        tables: The tables of the run.
+
+    Raises:
+        DeltaError: A data file of a table is gone.
+    """
+    plan = frame.optimized_logical_plan()
+    wanted = wanted_of_tables(plan)
+    named = [
+        (opened, wanted[spelt])
+        for spelt, opened in lease.tables_spelt(wanted, tables).items()
+    ]
+    decides = DECIDES.search(plan.display_indent()) is not None
+    reading = _bound(frame, lease, named, decides=decides, by_name=True)
+    if names_files_late(reading.frame):
+        return _bound(frame, lease, named, decides=decides, by_name=False)
+    return reading
+
+
+def _bound(
+    frame: DataFrame,
+    lease: Lease,
+    named: Collection[tuple[OpenedTable, Wanted]],
+    *,
+    decides: bool,
+    by_name: bool,
+) -> Reading:
+    reads, scans, floats = {}, {}, False
+    for opened, wanted in named:
+        guarded = _floats(opened.table.schema, wanted)
+        read, scan = _read(
+            opened, wanted, lease, guarded if decides else frozenset(), by_name=by_name
+        )
+        reads[opened.name] = read
+        if scan is not None:
+            scans[opened.name] = scan
+            floats |= bool(guarded)
+    again = _again(frame, lease, [opened for opened, _ in named], scans, floats=floats)
+    if isinstance(again, DataFrame):
+        return Reading(frame=again, tables=reads, why_composed=None)
+    return Reading(
+        frame=frame,
+        tables={
+            name: TableRead(PROVIDER, read.why or again, read.total, read.total)
+            for name, read in reads.items()
+        },
+        why_composed=again,
+    )
+
+
+def explained(frame: DataFrame, lease: Lease, tables: RunTables) -> DataFrame:
+    """Return an `EXPLAIN` of what will run, where the frame is one; others as they are.
+
+    Raises:
+        DeltaError: As `bound`.
+    """
+    is_explain = isinstance(frame.logical_plan().to_variant(), Explain)
+    return bound(frame, lease, tables).frame if is_explain else frame
+
+
+def _again(
+    frame: DataFrame,
+    lease: Lease,
+    named: Collection[OpenedTable],
+    scans: Mapping[TableName, DataFrame],
+    *,
+    floats: bool,
+) -> DataFrame | str:
+    if not scans:
+        return "no table of it has a native scan"
+    ctx = lease.session.without_statistics() if floats else None
+    statement = lease.statement_of(frame)
+    if statement is not None:
+        over = {name: lease.narrowed(name, scan) for name, scan in scans.items()}
+        again = rebound_statement(lease.session, statement, over, frame, ctx=ctx)
+        return again or "its columns get other types"
+    composed = {opened.name: opened.table for opened in named}
+    over = {name: scan.into_view() for name, scan in scans.items()}
+    over = {**composed, **over}
+    return rebound_frame(lease.session, composed, over, frame, ctx=ctx)
+
+
+def _read(
+    opened: OpenedTable,
+    wanted: Wanted,
+    lease: Lease,
+    guarded: frozenset[str],
+    *,
+    by_name: bool,
+) -> tuple[TableRead, DataFrame | None]:
+    """Choose the files, and return their scan; None: the provider has to read them."""
+    files = opened.files
+    scan, chosen = None, files.count
+    why = opened.why_not_native(wanted.uses)
+    if why is None:
+        mask = may_match(wanted.condition, files)
+        used = frozenset(filter(wanted.uses, files.partition_columns))
+        choice = FileChoice(
+            indices=tuple(pc.indices_nonzero(mask).to_pylist()),
+            used=used,
+            filtered=frozenset(filter(wanted.filters_by, used)),
+            guarded=guarded,
+        )
+        try:
+            scan = lease.scans(opened).frame(choice, by_name=by_name)
+        except EngineVersionError as error:
+            why = str(error)
+        else:
+            chosen = len(choice.indices)
+            why = None if scan is not None else "too many partitions for this query"
+    if scan is None:
+        return TableRead(PROVIDER, why, files.count, files.count), None
+    return TableRead(NATIVE, None, chosen, files.count), scan
+
+
+def _floats(schema: pa.Schema, wanted: Wanted) -> frozenset[str]:
+    """Return the columns of floats that a query uses."""
+    return frozenset(
+        field.name
+        for field in schema
+        if wanted.uses(field.name) and pa.types.is_floating(field.type)
+    )

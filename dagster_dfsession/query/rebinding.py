@@ -1,0 +1,110 @@
+"""The same query over other tables of the same names.
+
+A query is composed over tables that keep their names in its plan. To run, it is
+planned again with the names bound to scans of chosen files. A frame that nobody has
+the text of is written as SQL by the engine first; then it must be proven that the text
+means the same, because some plans lose something on the way.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from datafusion import DataFrame, SessionContext
+from datafusion.catalog import Table
+from datafusion.plan import LogicalPlan
+
+from dagster_dfsession.errors import QueryError
+from dagster_dfsession.query.certainty import unparsed
+from dagster_dfsession.query.stream import result_schema
+from dagster_dfsession.session.catalog import TableName
+from dagster_dfsession.session.session import Session
+
+GENERATED = re.compile(r"__\w+?_\d+|\balias\d+\b|\bderived_\w+\b")
+"""Names that the engine makes up, and numbers by their order."""
+TWICE_NAMED = re.compile(r" AS (?:\w+\([^()]*\)|\"[^\"]*\")(?= AS )")
+"""A name that is at once replaced by another, as in `count(*) AS count(*) AS n`."""
+
+Bindings = Mapping[TableName, Table]
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """A query as its author wrote it.
+
+    Attributes:
+        text: SQL.
+        params: Values by name.
+        names: What names meant that are no tables of the catalog.
+    """
+
+    text: str
+    params: Mapping[str, Any]
+    names: Bindings
+
+
+def rebound_statement(
+    session: Session,
+    statement: Statement,
+    over: Bindings,
+    frame: DataFrame,
+    *,
+    ctx: SessionContext | None,
+) -> DataFrame | None:
+    """Plan a text again; None: over these tables, its columns have other types."""
+    names = {**statement.names, **over}
+    again = session.sql(statement.text, params=statement.params, bound=names, ctx=ctx)
+    return again if _same_columns(frame, again) else None
+
+
+def rebound_frame(
+    session: Session,
+    named: Bindings,
+    over: Bindings,
+    frame: DataFrame,
+    *,
+    ctx: SessionContext | None,
+) -> DataFrame | str:
+    """Plan a frame again by way of its SQL; a text says why it could not be done.
+
+    Args:
+        session: In which it was composed.
+        named: The tables that it was composed over.
+        over: Those that it is to run over.
+        frame: Composed by calls, or from parts.
+        ctx: As `Session.sql`, for what is to run.
+    """
+    text = unparsed(frame)
+    if text is None:
+        return "the engine has no SQL for a part of it"
+    try:
+        proof = session.sql(text, bound=named)
+        again = session.sql(text, bound=over, ctx=ctx)
+    except QueryError:
+        return "the engine's SQL for it does not plan"
+    if canonical(proof.optimized_logical_plan()) != canonical(
+        frame.optimized_logical_plan()
+    ):
+        return "the engine's SQL for it has another plan"
+    return again if _same_columns(frame, again) else "its columns get other types"
+
+
+def canonical(plan: LogicalPlan) -> str:
+    """Return the text of a plan without the engine's own numbering of names.
+
+    Examples:
+        >>> from datafusion import SessionContext
+        >>> query = "SELECT 1 WHERE 1 IN (SELECT 2)"
+        >>> "__" in canonical(SessionContext().sql(query).logical_plan())
+        False
+    """
+    text = TWICE_NAMED.sub("", plan.display_indent_schema())
+    numbers: dict[str, str] = {}
+    return GENERATED.sub(
+        lambda found: numbers.setdefault(found[0], f"#{len(numbers)}"), text
+    )
+
+
+def _same_columns(one: DataFrame, other: DataFrame) -> bool:
+    mine, yours = result_schema(one), result_schema(other)
+    return mine.names == yours.names and mine.types == yours.types

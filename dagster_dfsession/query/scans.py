@@ -1,0 +1,173 @@
+"""What a query wants of each table: which columns, and rows of which condition."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from datafusion import Expr
+from datafusion.expr import (
+    BinaryExpr,
+    Column,
+    Filter,
+    InList,
+    IsNotNull,
+    IsNull,
+    Literal,
+    Not,
+    TableScan,
+)
+from datafusion.plan import LogicalPlan
+
+from dagster_dfsession.delta.pruning import (
+    UNKNOWN,
+    AllOf,
+    AnyOf,
+    Compare,
+    Condition,
+    Missing,
+    Operator,
+    Present,
+)
+
+SCAN = re.compile(
+    r"TableScan: (.+?)(?: projection=\[| partial_filters=\[| full_filters=\["
+    r"| unsupported_filters=\[|, fetch=|$)",
+    re.MULTILINE,
+)
+_TURNED: Mapping[str, Operator] = MappingProxyType(
+    {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+)
+"""The operator that says the same with both sides exchanged."""
+
+
+DECIDES = re.compile(r"Filter: | Join: |Sort: |_filters=")
+"""What in a plan depends on values to say which rows there are, or how many."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a query wants of one table, all its scans of it together.
+
+    Attributes:
+        columns: That it reads; None: not known, so all of them.
+        filters: The texts of what it filters by.
+        condition: That every row it wants satisfies, as far as known.
+    """
+
+    columns: frozenset[str] | None
+    filters: tuple[str, ...]
+    condition: Condition
+
+    def uses(self, column: str) -> bool:
+        """Whether the column is read at all."""
+        return self.columns is None or column in self.columns
+
+    def filters_by(self, column: str) -> bool:
+        """Whether a filter may look at the column."""
+        return any(column in text for text in self.filters)
+
+
+def wanted_of_tables(optimized: LogicalPlan) -> dict[str, Wanted]:
+    """Return table, as the plan spells it, and what is wanted of it.
+
+    A plan inside an expression, which some subqueries remain, is in the plan's text
+    and cannot be walked: of a table that it scans, nothing is known.
+
+    Args:
+        optimized: A plan with its filters next to its scans.
+    """
+    seen: dict[str, list[Wanted]] = {}
+    for name, wanted in _scans(optimized, None):
+        seen.setdefault(name, []).append(wanted)
+    shown = Counter(SCAN.findall(optimized.display_indent()))
+    return {
+        name: _together(seen.get(name, []), times=times)
+        for name, times in shown.items()
+    }
+
+
+def _together(scans: list[Wanted], *, times: int) -> Wanted:
+    filters = tuple(text for each in scans for text in each.filters)
+    if len(scans) != times:
+        return Wanted(columns=None, filters=filters, condition=UNKNOWN)
+    return Wanted(
+        columns=frozenset[str]().union(*(each.columns or () for each in scans)),
+        filters=filters,
+        condition=AnyOf(tuple(each.condition for each in scans)),
+    )
+
+
+def _scans(plan: LogicalPlan, above: Expr | None) -> Iterator[tuple[str, Wanted]]:
+    node = _variant(plan)
+    if isinstance(node, TableScan):
+        filters = [*node.filters(), *([] if above is None else [above])]
+        yield (
+            node.table_name(),
+            Wanted(
+                columns=frozenset(name for _, name in node.projection()),
+                filters=tuple(map(str, filters)),
+                condition=AllOf(tuple(map(condition_of, filters))),
+            ),
+        )
+        return
+    predicate = node.predicate() if isinstance(node, Filter) else None
+    for below in plan.inputs():
+        yield from _scans(below, predicate)
+
+
+def condition_of(expression: Expr) -> Condition:
+    """Return what an expression demands of single columns; the rest is unknown.
+
+    Examples:
+        >>> from datafusion import col, lit
+        >>> condition_of((col("n") > lit(1)) & (col("n") % lit(2) == lit(0))).parts[1]
+        AllOf(parts=())
+    """
+    node = _variant(expression)
+    if isinstance(node, BinaryExpr):
+        if node.op() in ("AND", "OR"):
+            parts = (condition_of(node.left()), condition_of(node.right()))
+            return AllOf(parts) if node.op() == "AND" else AnyOf(parts)
+        return _comparison(node.left(), node.op(), node.right())
+    if isinstance(node, InList) and not node.negated():
+        return AnyOf(tuple(_comparison(node.expr(), "=", each) for each in node.list()))
+    if isinstance(node, Column):
+        return Compare(node.name(), "=", pa.scalar(True))  # noqa: FBT003  # an Arrow value
+    inner = (
+        _variant(node.expr()) if isinstance(node, Not | IsNull | IsNotNull) else None
+    )
+    return _of_column(node, inner.name()) if isinstance(inner, Column) else UNKNOWN
+
+
+def _of_column(node: Not | IsNull | IsNotNull, column: str) -> Condition:
+    if isinstance(node, IsNull):
+        return Missing(column)
+    if isinstance(node, IsNotNull):
+        return Present(column)
+    return Compare(column, "=", pa.scalar(False))  # noqa: FBT003  # as above
+
+
+def _comparison(left: Expr, operator: str, right: Expr) -> Condition:
+    one, other = _variant(left), _variant(right)
+    if operator not in _TURNED:
+        return UNKNOWN
+    if isinstance(one, Literal) and isinstance(other, Column):
+        return _compared(other, _TURNED[operator], left)
+    if isinstance(one, Column) and isinstance(other, Literal):
+        return _compared(one, _TURNED[_TURNED[operator]], right)
+    return UNKNOWN
+
+
+def _compared(column: Any, operator: Operator, literal: Expr) -> Condition:
+    value: Any = literal.python_value()
+    return Compare(column.name(), operator, value) if value.is_valid else UNKNOWN
+
+
+def _variant(part: LogicalPlan | Expr) -> Any:
+    try:
+        return part.to_variant()
+    except ValueError:  # Python has no class for some kinds: of those, nothing is known
+        return None
