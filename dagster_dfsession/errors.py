@@ -228,12 +228,12 @@ class BrokenRule(NamedTuple):
 
     Attributes:
         rule: Its name: `not_null id`, `unique id`, or that of a check.
-        count: How many of the rows break it.
+        rows: How many of the rows break it.
         examples: Some of these rows.
     """
 
     rule: str
-    count: int
+    rows: int
     examples: tuple[dict[str, Any], ...]
 
 

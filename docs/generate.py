@@ -93,6 +93,10 @@ METADATA = {
     metadata.DAGSTER_URI: ("text", "address of the table"),
     metadata.URI: ("text", "the same, where dagster-deltalake puts it"),
     metadata.SESSION_TAG: ("tag", "first 16 digits of `dfsession/session_hash`"),
+    metadata.FULL_REFRESH_TAG: (
+        "tag",
+        "`true` on a run: it reads tables whole, not their changes",
+    ),
 }
 
 # Kind of a hash -> where it is seen; the others go into these.

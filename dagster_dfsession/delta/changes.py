@@ -3,6 +3,7 @@
 import functools
 import operator
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -22,13 +23,14 @@ from dagster_dfsession.delta.log import Commit, commits_backwards, read_commit
 from dagster_dfsession.delta.partition_values import partition_scalar
 from dagster_dfsession.errors import DeltaError
 
-CHANGE_COLUMNS = pa.schema(
-    [
-        pa.field("_change_type", pa.string()),
-        pa.field("_commit_version", pa.int64()),
-        pa.field("_commit_timestamp", pa.timestamp("us", tz="UTC")),
-    ]
+_OF_A_CHANGE: Mapping[str, pa.DataType] = MappingProxyType(
+    {
+        "_change_type": pa.string(),
+        "_commit_version": pa.int64(),
+        "_commit_timestamp": pa.timestamp("us", tz="UTC"),
+    }
 )
+CHANGE_COLUMNS = pa.schema(list(_OF_A_CHANGE.items()))
 """What a row says of its change, by the names of Delta's change data feed."""
 
 START = -1

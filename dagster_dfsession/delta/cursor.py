@@ -102,7 +102,7 @@ def _restored(commit: Commit) -> int | None:
     version = commit.parameters.get("version")
     if commit.operation != "RESTORE" or version is None:
         return None
-    return None
+    return int(version)
 
 
 def _keys(commit: Commit) -> set[str]:

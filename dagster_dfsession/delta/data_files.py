@@ -18,6 +18,8 @@ READABLE_FEATURES = frozenset({"timestampNtz", "v2Checkpoint", "vacuumProtocolCh
 """Reader features that leave the rows of a data file as they are."""
 PLAIN = re.compile(r"[\w./=-]*", re.ASCII).fullmatch
 """Paths that are spelt alike with and without percent-encoding."""
+ROW_BYTES = 50
+"""Of a row as Parquet holds it, where nothing is known."""
 NULL_DIRECTORY = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -80,6 +82,12 @@ class DataFiles:
     def rows(self) -> "pa.Array[Any]":
         """Rows of each file; NULL where its writer did not count them."""
         return _whole(self._actions.column("num_records"))
+
+    @functools.cached_property
+    def row_estimates(self) -> tuple[int, ...]:
+        """Rows of each file, guessed from its size where nobody counted them."""
+        guessed = pc.divide(self.sizes, ROW_BYTES)
+        return tuple(pc.coalesce(self.rows, guessed).to_pylist())
 
     def partition_values(self, column: str) -> "pa.Array[Any]":
         """Return the value that a partition column has in each file."""

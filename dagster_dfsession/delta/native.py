@@ -1,13 +1,12 @@
 """A Delta table as the engine's own scan of its data files.
 
 The files lack the partition columns. Each of them becomes an expression over the
-whole scan, or the scan is split where the query filters by one:
+whole scan, or the scan is split; `scan_shapes` says which costs least:
 
-* one value among the files: a literal;
-* several, and a filter: one scan for each value, so that the optimizer can fold the
-  filter into each of them;
-* a few: a choice by the engine's `input_file_name()`;
-* many: a join with a list of the files.
+* one scan: one value among the files, so it is a literal;
+* split: a scan for each value, and a filter is folded into each of them;
+* choice: by the engine's `input_file_name()`, compared with the name of each file;
+* join: of the same with a list of the files.
 
 Only a scan knows the name of its file, and there are plans from which the optimizer
 does not bring the question down to the scan. Such a plan fails when it runs; it is
@@ -25,15 +24,10 @@ from datafusion import functions as f
 
 from dagster_dfsession.delta.data_files import DataFiles
 from dagster_dfsession.delta.scan_format import ScanTemplate
+from dagster_dfsession.delta.scan_shapes import Work, cheapest
 from dagster_dfsession.errors import DeltaError
 from dagster_dfsession.plan.quoting import quoted_identifier
 
-MOST_BRANCHES = 16
-"""Scans that a filter by partition is worth; each takes half a millisecond to plan."""
-MOST_BRANCHES_INSTEAD = 128
-"""Scans up to which splitting is worth it where names of files cannot be had."""
-MOST_CHOICES = 64
-"""Files among which a row's own is found by comparing; a join costs more until then."""
 FILE_NAME = "input_file_name"
 _OWN = "__dfsession_file"
 
@@ -88,7 +82,7 @@ class NativeScans:
             by_name: Whether rows may be told apart by the names of their files.
 
         Returns:
-            None: without names, it would take more scans than it is worth.
+            None: deltalake's provider costs less.
 
         Raises:
             DeltaError: A file is gone.
@@ -101,24 +95,31 @@ class NativeScans:
                 "vacuumed since. Read a newer version, or keep files for longer."
             )
         groups = self._groups(choice)
-        limit = MOST_BRANCHES if by_name else MOST_BRANCHES_INSTEAD
-        splits = choice.filtered or not by_name
-        if len(groups) > 1 and splits and len(groups) <= limit:
-            frames = [self._scan(choice, indices, values) for values, indices in groups]
-            return _union(frames)
-        if len(groups) == 1:
-            ((values, indices),) = groups
-            return self._scan(choice, indices, values)
-        scan = self._template.scan([self._files.url(i) for i in choice.indices])
-        if not choice.used or not choice.indices:
-            return self._shaped(scan, choice, {})
-        if not by_name:
+        shape = cheapest(self._work(choice, len(groups), by_name=by_name))
+        if shape == "provider":
             return None
-        if len(choice.indices) <= MOST_CHOICES:
-            return self._shaped(
-                scan, choice, self._by_name(groups, sorted(choice.used))
-            )
+        if shape in ("one scan", "split") and groups:
+            scans = [self._scan(choice, indices, values) for values, indices in groups]
+            return functools.reduce(lambda left, right: left.union(right), scans)
+        scan = self._template.scan([self._files.url(i) for i in choice.indices])
+        if shape == "one scan":
+            return self._shaped(scan, choice, {})
+        if shape == "choice":
+            known = self._by_name(groups, sorted(choice.used))
+            return self._shaped(scan, choice, known)
         return self._joined(scan, choice)
+
+    def _work(self, choice: FileChoice, groups: int, *, by_name: bool) -> Work:
+        rows = self._files.row_estimates
+        return Work(
+            files=len(choice.indices),
+            rows=sum(map(rows.__getitem__, choice.indices)),
+            groups=groups,
+            every_file=self._files.count,
+            every_row=sum(rows),
+            filtered=bool(choice.filtered),
+            named=by_name,
+        )
 
     def _groups(
         self, choice: FileChoice
@@ -229,7 +230,3 @@ def _failing(name: Expr, wanted: pa.DataType) -> Expr:
     if pa.types.is_string_view(wanted) or pa.types.is_binary_view(wanted):
         return name.cast(pa.int64()).cast(pa.string()).cast(wanted)
     return name.cast(wanted)
-
-
-def _union(frames: Sequence[DataFrame]) -> DataFrame:
-    return functools.reduce(lambda left, right: left.union(right), frames)

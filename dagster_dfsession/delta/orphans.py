@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
+from dagster_dfsession.delta.failures import delta_errors
 from dagster_dfsession.delta.files import FileEntry, LakeFiles
 from dagster_dfsession.delta.location import Location
 from dagster_dfsession.delta.log import commits_backwards
@@ -116,7 +117,9 @@ def _named(
     for version in sorted(checkpoints):
         if oldest == 0:
             return
-        actions = pa.table(existing_table(location, version).get_add_actions())
+        table = existing_table(location, version)
+        with delta_errors(location.uri, location.secrets):
+            actions = pa.table(table.get_add_actions())
         yield from (unquote(str(p)) for p in actions.column("path").to_pylist())
         if version >= oldest - 1:
             return

@@ -18,24 +18,23 @@ from dagster_dfsession.delta.log import (
 )
 from dagster_dfsession.delta.maintained import existing_table
 
-HISTORY = pa.schema(
-    [
-        ("version", pa.int64()),
-        ("timestamp", pa.timestamp("ms", tz="UTC")),
-        ("operation", pa.string()),
-        ("run_id", pa.string()),
-        ("asset", pa.string()),
-        ("partitions", pa.list_(pa.string())),
-        ("session_hash", pa.string()),
-        ("data_version", pa.string()),
-        ("changes_data", pa.bool_()),
-        ("rows_added", pa.int64()),
-        ("rows_removed", pa.int64()),
-        ("files_added", pa.int64()),
-        ("files_removed", pa.int64()),
-        ("bytes_added", pa.int64()),
-    ]
-)
+_COLUMNS: list[tuple[str, pa.DataType]] = [
+    ("version", pa.int64()),
+    ("timestamp", pa.timestamp("ms", tz="UTC")),
+    ("operation", pa.string()),
+    ("run_id", pa.string()),
+    ("asset", pa.string()),
+    ("partitions", pa.list_(pa.string())),
+    ("session_hash", pa.string()),
+    ("data_version", pa.string()),
+    ("changes_data", pa.bool_()),
+    ("rows_added", pa.int64()),
+    ("rows_removed", pa.int64()),
+    ("files_added", pa.int64()),
+    ("files_removed", pa.int64()),
+    ("bytes_added", pa.int64()),
+]
+HISTORY = pa.schema(_COLUMNS)
 """Columns of `history`. Rows are NULL where a writer counted none, or where the log no
 longer tells what was removed; an overwrite of part of a file counts all its rows."""
 

@@ -34,9 +34,9 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
     RecordBatchReader, a polars LazyFrame or DataFrame, a pandas DataFrame or a
     deltalake DeltaTable. All of these can be returned.
 
-    An asset's metadata may set `mode`, `schema_mode`, `partition_expr` (the column of
-    the partition keys; required with partitions) and `partition_by`; an input's
-    metadata `version`, `columns` and `predicate`.
+    An asset's metadata may set `mode`, `merge`, `schema_mode`, `partition_expr` (the
+    column of the partition keys; required with partitions) and `partition_by`; an
+    input's metadata `version`, `columns` and `predicate`.
     """
 
     # A misspelt field is an error, and no error shows what the fields hold.
@@ -51,7 +51,10 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
     )
     mode: WriteMode = Field(
         default="overwrite",
-        description="What a write does to old rows: overwrite, append or error.",
+        description=(
+            "What a write does to old rows: overwrite, append, merge (the asset's "
+            "metadata says how), error, ignore."
+        ),
     )
     schema_mode: SchemaMode = Field(
         default="strict",

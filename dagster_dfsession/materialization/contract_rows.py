@@ -206,7 +206,7 @@ class ContractRows:
         checks = self._contract.checks
         told = [
             f"{each.rule}{f' ({checks[each.rule]})' if each.rule in checks else ''}: "
-            f"{each.count} rows, for example {_shown(each.examples)}"
+            f"{each.rows} rows, for example {_shown(each.examples)}"
             for each in broken
         ]
         error = ContractError(

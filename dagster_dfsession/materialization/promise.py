@@ -75,7 +75,10 @@ class Promise:
         if table is None and (
             request.partitioned or request.mode in ("append", "merge")
         ):
-            with spooled(passing, directory) as path, pa.OSFile(str(path), "rb") as file:
+            with (
+                spooled(passing, directory) as path,
+                pa.OSFile(str(path), "rb") as file,
+            ):
                 yield pa.ipc.open_stream(file)
         else:
             yield passing

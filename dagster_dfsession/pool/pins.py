@@ -86,7 +86,7 @@ def stale_pins(files: LakeFiles, is_over: Callable[[str], bool]) -> tuple[str, .
         DeltaError: The storage refused.
     """
     depth = PINS.count("/") + 1
-    runs = {path.split("/")[depth] for path in files.list(PINS)}
+    runs = {path.split("/")[depth] for path in _commits(files, PINS)}
     return tuple(sorted(run for run in runs if is_over(run)))
 
 
@@ -96,10 +96,15 @@ def remove_pins(files: LakeFiles, run_id: str) -> int:
     Raises:
         DeltaError: The storage refused.
     """
-    paths = files.list(f"{PINS}/{run_id}")
+    paths = _commits(files, f"{PINS}/{run_id}")
     for path in paths:
         files.remove(path)
     return len(paths)
+
+
+def _commits(files: LakeFiles, prefix: str) -> list[str]:
+    # Some object stores list a directory that was emptied as a file.
+    return [path for path in files.list(prefix) if path.endswith(".json")]
 
 
 def _read(place: Location) -> int | None:

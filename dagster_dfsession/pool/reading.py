@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from datafusion import DataFrame
 from datafusion.expr import Explain
 
+from dagster_dfsession.delta.data_files import DataFiles
 from dagster_dfsession.delta.native import FileChoice, names_files_late
 from dagster_dfsession.delta.pruning import may_match
 from dagster_dfsession.errors import EngineVersionError
@@ -23,6 +24,8 @@ from dagster_dfsession.session.catalog import TableName
 
 NATIVE = "native scan"
 PROVIDER = "engine provider"
+PROVIDER_IS_CHEAPER = "it costs less for this query"
+NO_FILE_NEEDED = "the log has all that is asked of its partitions"
 
 
 class TableRead(msgspec.Struct, frozen=True):
@@ -160,6 +163,8 @@ def _read(
     files = opened.files
     scan, chosen = None, files.count
     why = opened.why_not_native(wanted.uses)
+    if why is None and _is_in_log(wanted, files):
+        why = NO_FILE_NEEDED
     if why is None:
         mask = may_match(wanted.condition, files)
         used = frozenset(filter(wanted.uses, files.partition_columns))
@@ -175,10 +180,16 @@ def _read(
             why = str(error)
         else:
             chosen = len(choice.indices)
-            why = None if scan is not None else "too many partitions for this query"
+            why = None if scan is not None else PROVIDER_IS_CHEAPER
     if scan is None:
         return TableRead(PROVIDER, why, files.count, files.count), None
     return TableRead(NATIVE, None, chosen, files.count), scan
+
+
+def _is_in_log(wanted: Wanted, files: DataFiles) -> bool:
+    """Whether a query uses partition columns alone, of a table that has some."""
+    divided = frozenset(files.partition_columns)
+    return bool(divided) and wanted.columns is not None and wanted.columns <= divided
 
 
 def _floats(schema: pa.Schema, wanted: Wanted) -> frozenset[str]:

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from dagster_dfsession.delta.arrow_types import table_schema
+from dagster_dfsession.delta.failures import delta_errors
 from dagster_dfsession.delta.files import LakeFiles
 from dagster_dfsession.delta.history import data_version
 from dagster_dfsession.delta.location import Lake, Location
@@ -45,7 +46,8 @@ def observe_table(
 
 
 def _metadata(table: DeltaTable, location: Location) -> Metadata:
-    live = pa.table(table.get_add_actions())
+    with delta_errors(location.uri, location.secrets):
+        live = pa.table(table.get_add_actions())
     rows = live.column("num_records")
     entries: Metadata = {
         TABLE_VERSION: table.version(),

@@ -146,7 +146,7 @@ def test_schema_mode_merge_adds_columns_and_leaves_missing_ones_as_they_are(
 ) -> None:
     write(place, {"id": [1, 2], "x": ["a", "b"]})
     result = merge(place, {"id": [2, 3], "y": [20, 30]}, schema_mode="merge")
-    assert (result.merged.updated, result.merged.inserted) == (1, 1)
+    assert (result.merged.updated, result.merged.inserted, result.rows) == (1, 1, 2)
     assert rows_of(place) == [
         {"id": 1, "x": "a", "y": None},
         {"id": 2, "x": "b", "y": 20},

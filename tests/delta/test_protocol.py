@@ -16,7 +16,7 @@ from tests.delta.writing import rows_of, write
 
 
 def asking(
-    place: Location, *features: str, reading: bool = True, **versions: int
+    place: Location, *features: str, reading: bool = True, **versions: Any
 ) -> None:
     """Make a table that asks for features."""
     write(place, {"x": [1]})
@@ -136,7 +136,7 @@ def test_where_it_is_ignored_the_engines_own_refusal_names_the_feature(
     ],
 )
 def test_what_nobody_here_can_open_is_named(
-    place: Location, features: list[str], versions: dict[str, int], named: str
+    place: Location, features: list[str], versions: dict[str, Any], named: str
 ) -> None:
     asking(place, *features, **versions)
 

@@ -70,7 +70,7 @@ def test_every_broken_rule_is_told_with_its_count_and_five_examples(
         "up: of 8 rows, some break its contract, and nothing was committed. not_null id: 2 rows, for example {'id': None, 'amount': -3}, {'id': None, 'amount': -4}; positive (amount > 0): 6 rows, for example {'id': 1, 'amount': -1}, {'id': 2, 'amount': -2}, {'id': None, 'amount': -3}, {'id': None, 'amount': -4}, {'id': 3, 'amount': -5}; unique id: 2 rows, for example {'id': 1, 'rows': 2}. Correct the query, or the asset's contract metadata."
     )
     assert error.asset == "up"
-    assert [(each.rule, each.count) for each in error.broken] == [
+    assert [(each.rule, each.rows) for each in error.broken] == [
         ("not_null id", 2),
         ("positive", 6),
         ("unique id", 2),
@@ -140,7 +140,7 @@ def test_a_partition_is_held_against_the_others(run: Run) -> None:
     run(asset, key="a")
     run(asset, key="b")
     run(asset, key="a")  # its own rows are replaced
-    assert refused(run, asset, key="b").broken[0].count == 1
+    assert refused(run, asset, key="b").broken[0].rows == 1
 
 
 def test_a_key_with_the_partition_column_is_unique_within_it(run: Run) -> None:
@@ -186,7 +186,7 @@ def test_nulls_are_no_shared_keys_and_nan_is_one(run: Run) -> None:
         pa.table({"x": [nan, nan]}),
     )
     run(asset)
-    assert refused(run, asset).broken[0].count == 2
+    assert refused(run, asset).broken[0].rows == 2
 
 
 class AsStruct(msgspec.Struct):

@@ -58,6 +58,15 @@ def test_what_was_written_and_what_was_read_is_needed(
     }
 
 
+def test_what_is_read_of_one_table_is_not_needed_of_another(
+    run: Any, lake: Path, root: Location
+) -> None:
+    run(numbers, doubled)
+
+    other = Lake(str(lake)).table(["doubled"])
+    assert by_version(other, root) == {0: ["written"]}
+
+
 def test_a_refusal_names_run_asset_version_record_and_files(
     run: Any, table: Location, root: Location
 ) -> None:

@@ -44,7 +44,7 @@ OTHER: dict[str, Any] = {
     "execution.repartition_file_min_size": 7,
     "execution.sort_spill_reservation": 7,
     "execution.spill_compression": "zstd",
-    "execution.parquet.pushdown_filters": False,
+    "execution.parquet.pushdown_filters": True,
     "execution.parquet.reorder_filters": True,
     "execution.parquet.page_index": False,
     "execution.parquet.bloom_filters": False,
