@@ -76,18 +76,19 @@ class DataFiles:
     @property
     def sizes(self) -> "pa.Array[Any]":
         """Bytes of each file."""
-        return _whole(self._actions.column("size_bytes"))
+        return self._actions.column("size_bytes").combine_chunks()
 
     @property
     def rows(self) -> "pa.Array[Any]":
         """Rows of each file; NULL where its writer did not count them."""
-        return _whole(self._actions.column("num_records"))
+        return self._actions.column("num_records").combine_chunks()
 
     @functools.cached_property
     def row_estimates(self) -> tuple[int, ...]:
         """Rows of each file, guessed from its size where nobody counted them."""
         guessed = pc.divide(self.sizes, ROW_BYTES)
-        return tuple(pc.coalesce(self.rows, guessed).to_pylist())
+        known: Any = pc.coalesce(self.rows, guessed)
+        return tuple(known.to_pylist())
 
     def partition_values(self, column: str) -> "pa.Array[Any]":
         """Return the value that a partition column has in each file."""
@@ -118,9 +119,9 @@ class DataFiles:
         if not pa.types.is_string(values.type):
             return pa.types.is_binary(values.type)
         directory = f"{column}={NULL_DIRECTORY}"
+        absent: Any = pc.indices_nonzero(values.is_null())
         return any(
-            directory not in unquote(self.paths[index])
-            for index in pc.indices_nonzero(values.is_null()).to_pylist()
+            directory not in unquote(self.paths[index]) for index in absent.to_pylist()
         )
 
     def is_below(self, index: int) -> bool:
@@ -163,13 +164,8 @@ class DataFiles:
     def _described(self, what: str, column: str) -> "pa.Array[Any] | None":
         if what not in self._actions.column_names:
             return None
-        described = _whole(self._actions.column(what))
+        described = self._actions.column(what).combine_chunks()
         if not isinstance(described, pa.StructArray):
             return None
         at = described.type.get_field_index(column)
         return None if at < 0 else pc.struct_field(described, [at])
-
-
-def _whole(column: "pa.ChunkedArray[Any]") -> "pa.Array[Any]":
-    found = column.combine_chunks()
-    return found if isinstance(found, pa.Array) else pa.concat_arrays(found.chunks)

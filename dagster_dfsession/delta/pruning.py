@@ -61,6 +61,13 @@ Condition: TypeAlias = Compare | Missing | Present | AllOf | AnyOf
 
 UNKNOWN = AllOf()
 
+_EXACT: tuple[Callable[[pa.DataType], bool], ...] = (
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_date32,
+    pa.types.is_timestamp,
+    pa.types.is_string,
+)
 _COMPARISONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         "=": pc.equal,
@@ -123,7 +130,7 @@ def _by_statistics(condition: Compare | Missing | Present, files: DataFiles) -> 
         some, some_null = every, every
     else:
         some = _filled(pc.not_equal(nulls, files.rows), unknown=True)
-        some_null = _filled(pc.not_equal(nulls, 0), unknown=True)
+        some_null = _filled(pc.not_equal(nulls, pa.scalar(0)), unknown=True)
     if isinstance(condition, Missing):
         return some_null
     least, greatest = files.least(condition.column), files.greatest(condition.column)
@@ -173,14 +180,9 @@ def _reaches(greatest: "pa.Array[Any]", value: Any) -> Mask:
 def _is_exact(found: pa.DataType) -> bool:
     if isinstance(found, pa.Decimal128Type):
         return found.precision <= EXACT_DIGITS
-    return (
-        pa.types.is_integer(found)
-        or pa.types.is_floating(found)
-        or pa.types.is_date32(found)
-        or pa.types.is_timestamp(found)
-        or pa.types.is_string(found)
-    )
+    return any(is_one(found) for is_one in _EXACT)
 
 
 def _filled(found: Any, *, unknown: bool) -> Mask:
-    return pc.fill_null(found, unknown)
+    filled: Mask = pc.fill_null(found, unknown)
+    return filled

@@ -14,7 +14,12 @@ from dagster_dfsession.materialization.records import InputRecord
 from dagster_dfsession.materialization.sorting import sorted_frame, sorted_reader
 from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.pool.changed import ChangedTable
-from dagster_dfsession.pool.lease import Lease, LoadedInput, whole_input
+from dagster_dfsession.pool.inputs import (
+    LoadedInput,
+    tables_spelt,
+    whole_input,
+)
+from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.reading import TableRead, bound
 from dagster_dfsession.pool.tables import OpenedTable, RunTables
 from dagster_dfsession.query.content import content_digest
@@ -118,7 +123,7 @@ def _query(
     reading = bound(frame, lease, tables)
     read: list[InputRecord] = []
     registered, unknown = {}, []
-    delta_tables = lease.tables_spelt(identity.tables, tables)
+    delta_tables = tables_spelt(identity.tables, lease.loaded, tables)
     for spelt in identity.tables:
         if spelt in delta_tables:
             opened = delta_tables[spelt]

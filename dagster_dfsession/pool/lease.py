@@ -1,52 +1,28 @@
 """The borrowing of a session: what it registers is its own, and goes when it ends."""
 
 import itertools
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 from weakref import WeakKeyDictionary
 
-import pyarrow as pa
-import pyarrow.dataset as ds
 from datafusion import DataFrame
 from datafusion.catalog import Table
-from deltalake import DeltaTable
 from typing_extensions import Self
 
 from dagster_dfsession.delta.cursor import Cursor
 from dagster_dfsession.delta.native import NativeScans
 from dagster_dfsession.delta.stores import register_store
-from dagster_dfsession.errors import PoolError, TableNotFoundError, UnsupportedTypeError
-from dagster_dfsession.plan.quoting import quoted_identifier
+from dagster_dfsession.errors import PoolError, TableNotFoundError
 from dagster_dfsession.pool.changed import ChangedTable
+from dagster_dfsession.pool.inputs import LoadedInput
+from dagster_dfsession.pool.registering import check_name, quoted_name, register_data
 from dagster_dfsession.pool.scope import Scope
-from dagster_dfsession.pool.tables import OpenedTable, RunTables
-from dagster_dfsession.query.content import content_digest
+from dagster_dfsession.pool.tables import OpenedTable
 from dagster_dfsession.query.rebinding import Statement
 from dagster_dfsession.session.catalog import TableName
 from dagster_dfsession.session.failures import engine_errors
 from dagster_dfsession.session.session import Session
-
-NAME = re.compile("[a-z_][a-z0-9_]*")
-
-
-class LoadedInput(NamedTuple):
-    """A table as an input of a step.
-
-    Attributes:
-        partition_keys: Those that the step reads; None: the whole table.
-        narrow: From the rows of the whole table to those that the step was given.
-    """
-
-    opened: OpenedTable
-    partition_keys: tuple[str, ...] | None
-    narrow: Callable[[DataFrame], DataFrame]
-
-
-def whole_input(opened: OpenedTable) -> LoadedInput:
-    """Return a table that a query names, and reads as it is."""
-    return LoadedInput(opened, None, lambda rows: rows)
 
 
 class Lease:
@@ -158,7 +134,7 @@ class Lease:
         spelt = session.spelling(name)
         with engine_errors(f"opening {spelt!r}"), session.catalog.planning(bound):
             try:
-                return session.ctx.table(_quoted(session, name))
+                return session.ctx.table(quoted_name(session, name))
             except KeyError:
                 known = self._known_names(bound)
                 raise TableNotFoundError.named(spelt, known) from None
@@ -230,29 +206,6 @@ class Lease:
             self._scans[opened] = NativeScans(ctx, opened.files, schema)
         return self._scans[opened]
 
-    def tables_spelt(
-        self, spelt: Iterable[str], tables: RunTables
-    ) -> dict[str, OpenedTable]:
-        """Return the Delta tables among names as plans spell them.
-
-        A plan has no quotes, and a part of a key may have a dot itself: what could be
-        two tables is left out.
-        """
-        known: dict[str, TableName | None] = {}
-        for name in {*tables.opened_names(), *self._loaded}:
-            spelling = tables.spelling(name)
-            known[spelling] = None if spelling in known else name
-        found = {}
-        for each in spelt:
-            name = known.get(each, tables.spelt(each))
-            if name is None:
-                continue
-            loaded = self._loaded.get(name)
-            opened = tables.opened(name) if loaded is None else loaded.opened
-            if opened is not None:
-                found[each] = opened
-        return found
-
     def next_write(self, target: str) -> int:
         """Return which write of a target this is in the lease, from 0."""
         self._writes[target] += 1
@@ -320,44 +273,13 @@ class Lease:
         The view keeps the full name in plans, so a plan tells data from assets.
         """
         session = self._lent
-        if not NAME.fullmatch(name):
-            raise UnsupportedTypeError(
-                f"{name!r} cannot name a table here: use lower-case letters, digits "
-                "and underscores, and begin with no digit"
-            )
+        check_name(name)
         label = self._label(name)
         full = self.prefix + label
-        digest = _register(session, full, data)
+        digest = register_data(session, full, data)
         # Over a frame a text says too little: what that reads is not in it.
         self._has_frames |= isinstance(data, DataFrame)
         self._names[full] = label
         if digest is not None:
             self._digests[full] = digest
         return full, session.ctx.table(full).into_view()
-
-
-def _register(session: Session, scoped: str, data: Any) -> str | None:
-    """Register data; return a digest of its rows if they are in memory."""
-    name = (session.catalog.default_schema, scoped)
-    if isinstance(data, DataFrame):
-        session.catalog.add(name, data.into_view())
-        return None
-    if isinstance(data, DeltaTable | ds.Dataset):
-        session.catalog.add(name, Table(data))
-        return None
-    if not hasattr(data, "__arrow_c_stream__"):
-        raise UnsupportedTypeError(
-            f"{type(data).__name__} is not a table: pass a datafusion.DataFrame, a "
-            "deltalake.DeltaTable, a pyarrow Table, RecordBatchReader or Dataset, or a "
-            "frame with an Arrow stream such as a polars or pandas DataFrame"
-        )
-    rows = pa.table(data)
-    batches = rows.to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)]
-    session.ctx.register_record_batches(scoped, [batches])
-    return content_digest(rows)
-
-
-def _quoted(session: Session, name: TableName) -> str:
-    schema, table = name
-    parts = (table,) if schema == session.catalog.default_schema else name
-    return ".".join(quoted_identifier(part) for part in parts)

@@ -5,6 +5,7 @@ one execution, to scans of the files that can hold the rows it wants.
 """
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -16,6 +17,7 @@ from dagster_dfsession.delta.data_files import DataFiles
 from dagster_dfsession.delta.native import FileChoice, names_files_late
 from dagster_dfsession.delta.pruning import may_match
 from dagster_dfsession.errors import EngineVersionError
+from dagster_dfsession.pool.inputs import tables_spelt
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.tables import OpenedTable, RunTables
 from dagster_dfsession.query.rebinding import rebound_frame, rebound_statement
@@ -79,11 +81,11 @@ def bound(frame: DataFrame, lease: Lease, tables: RunTables) -> Reading:
     wanted = wanted_of_tables(plan)
     named = [
         (opened, wanted[spelt])
-        for spelt, opened in lease.tables_spelt(wanted, tables).items()
+        for spelt, opened in tables_spelt(wanted, lease.loaded, tables).items()
     ]
     decides = DECIDES.search(plan.display_indent()) is not None
     reading = _bound(frame, lease, named, decides=decides, by_name=True)
-    if names_files_late(reading.frame):
+    if reading.why_composed is None and names_files_late(reading.frame):
         return _bound(frame, lease, named, decides=decides, by_name=False)
     return reading
 
@@ -166,10 +168,10 @@ def _read(
     if why is None and _is_in_log(wanted, files):
         why = NO_FILE_NEEDED
     if why is None:
-        mask = may_match(wanted.condition, files)
+        chosen_files: Any = pc.indices_nonzero(may_match(wanted.condition, files))
         used = frozenset(filter(wanted.uses, files.partition_columns))
         choice = FileChoice(
-            indices=tuple(pc.indices_nonzero(mask).to_pylist()),
+            indices=tuple(chosen_files.to_pylist()),
             used=used,
             filtered=frozenset(filter(wanted.filters_by, used)),
             guarded=guarded,

@@ -7,7 +7,7 @@ means the same, because some plans lose something on the way.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -25,6 +25,8 @@ GENERATED = re.compile(r"__\w+?_\d+|\balias\d+\b|\bderived_\w+\b")
 """Names that the engine makes up, and numbers by their order."""
 TWICE_NAMED = re.compile(r" AS (?:\w+\([^()]*\)|\"[^\"]*\")(?= AS )")
 """A name that is at once replaced by another, as in `count(*) AS count(*) AS n`."""
+
+ALIAS = re.compile(r" *SubqueryAlias: ")
 
 Bindings = Mapping[TableName, Table]
 
@@ -98,11 +100,26 @@ def canonical(plan: LogicalPlan) -> str:
         >>> "__" in canonical(SessionContext().sql(query).logical_plan())
         False
     """
-    text = TWICE_NAMED.sub("", plan.display_indent_schema())
+    text = TWICE_NAMED.sub("", "\n".join(_named_once(plan.display_indent_schema())))
     numbers: dict[str, str] = {}
     return GENERATED.sub(
         lambda found: numbers.setdefault(found[0], f"#{len(numbers)}"), text
     )
+
+
+def _named_once(text: str) -> Iterator[str]:
+    """Leave out an alias right below another one, which hides it."""
+    hidden: list[int] = []
+    above = ""
+    for line in text.splitlines():
+        depth = len(line) - len(line.lstrip())
+        while hidden and depth <= hidden[-1]:
+            hidden.pop()
+        if ALIAS.match(above) and ALIAS.match(line):
+            hidden.append(depth)
+        else:
+            yield line[2 * len(hidden) :]
+        above = line
 
 
 def _same_columns(one: DataFrame, other: DataFrame) -> bool:

@@ -91,8 +91,9 @@ def rows(draw: st.DrawFn, columns: list[str], *, fillers: bool = False) -> pa.Ta
     }
     if fillers:  # Delta takes the empty text of a partition for NULL
         for name in set(columns) & {"text"}:
+            texts: Any = data[name]
             data[name] = pa.array(
-                [None if value == "" else value for value in data[name].to_pylist()],
+                [None if value == "" else value for value in texts.to_pylist()],
                 pa.string(),
             )
     start = draw(st.integers(0, 50))
