@@ -124,9 +124,10 @@ class DataFiles:
             directory not in unquote(self.paths[index]) for index in absent.to_pylist()
         )
 
-    def is_below(self, index: int) -> bool:
-        """Whether a file lies below the table; a clone's files need not."""
-        return not urlsplit(self.paths[index]).scheme
+    @functools.cached_property
+    def are_below(self) -> bool:
+        """Whether all files lie below the table; those of a clone need not."""
+        return not any(":" in path and urlsplit(path).scheme for path in self.paths)
 
     def url(self, index: int) -> str:
         """Return the address by which the engine opens a file."""

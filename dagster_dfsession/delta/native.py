@@ -5,8 +5,7 @@ whole scan, or the scan is split; `scan_shapes` says which costs least:
 
 * one scan: one value among the files, so it is a literal;
 * split: a scan for each value, and a filter is folded into each of them;
-* choice: by the engine's `input_file_name()`, compared with the name of each file;
-* join: of the same with a list of the files.
+* join: of the engine's `input_file_name()` with a list of the files.
 
 Only a scan knows the name of its file, and there are plans from which the optimizer
 does not bring the question down to the scan. Such a plan fails when it runs; it is
@@ -104,9 +103,6 @@ class NativeScans:
         scan = self._template.scan([self._files.url(i) for i in choice.indices])
         if shape == "one scan":
             return self._shaped(scan, choice, {})
-        if shape == "choice":
-            known = self._by_name(groups, sorted(choice.used))
-            return self._shaped(scan, choice, known)
         return self._joined(scan, choice)
 
     def _work(self, choice: FileChoice, groups: int, *, by_name: bool) -> Work:
@@ -175,26 +171,16 @@ class NativeScans:
         """Return what fails if it is ever computed, naming the file."""
         return _failing(self._file_name(), wanted)
 
-    def _by_name(
-        self,
-        groups: "list[tuple[dict[str, pa.Scalar[Any]], list[int]]]",
-        used: Sequence[str],
-    ) -> "dict[str, Expr]":
-        known = {}
-        for name in used:
-            choice = f.case(self._file_name())
-            for values, indices in groups:
-                for index in indices:
-                    choice = choice.when(
-                        lit(self._files.name(index)), lit(values[name])
-                    )
-            known[name] = choice.otherwise(self._unknown(self._schema.field(name).type))
-        return known
-
     def _joined(self, scan: DataFrame, choice: FileChoice) -> DataFrame:
         used, chosen = sorted(choice.used), pa.array(choice.indices, pa.int64())
         names = [self._files.name(index) for index in choice.indices]
-        values = [self._values(column).take(chosen) for column in used]
+        # Taken before they are cast: of views, Arrow takes none.
+        values = [
+            self._files.partition_values(column)
+            .take(chosen)
+            .cast(self._schema.field(column).type)
+            for column in used
+        ]
         listed = f"{_OWN}_listed"
         own = [f"{_OWN}_{number}" for number, _ in enumerate(used)]
         listing = pa.RecordBatch.from_arrays(
@@ -216,9 +202,14 @@ class NativeScans:
         return self._shaped(rows, choice, known)
 
 
-def names_files_late(frame: DataFrame) -> bool:
-    """Whether a plan asks for the name of a file where only rows are left of it."""
-    if FILE_NAME not in frame.optimized_logical_plan().display_indent():
+def names_files_late(frame: DataFrame, optimized: str) -> bool:
+    """Whether a plan asks for the name of a file where only rows are left of it.
+
+    Args:
+        frame: Over native scans.
+        optimized: The text of its optimized plan.
+    """
+    if FILE_NAME not in optimized:
         return False
     lines = frame.execution_plan().display_indent().splitlines()
     asking = (line.strip() for line in lines if FILE_NAME in line)

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-Shape: TypeAlias = Literal["one scan", "split", "choice", "join", "provider"]
+Shape: TypeAlias = Literal["one scan", "split", "join", "provider"]
 
 BRANCH_MS = 0.7
 """To plan one scan of several."""
@@ -16,12 +16,10 @@ PROVIDER_FILE_MS = 0.25
 NATIVE_ROW_MS = 20e-6
 PROVIDER_ROW_MS = 22e-6
 """To read a row of a few columns."""
-COMPARED_MS = 7e-6
-"""To compare the name of a row's file with one other."""
 JOINED_MS = 50e-6
 """To find the name of a row's file in a hash table."""
-JOIN_MS = 3.0
-"""To plan a join."""
+JOIN_MS = 10.0
+"""To plan a join, twice: once to see that it can run."""
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -70,7 +68,5 @@ def _costs(work: Work) -> Mapping[Shape, float]:
     if work.named:
         # A filter looks at each row again, where a literal would be folded away.
         times = 2 if work.filtered else 1
-        compared = work.rows * work.files / 2 * COMPARED_MS
-        costs["choice"] = read + times * compared
         costs["join"] = read + JOIN_MS + times * work.rows * JOINED_MS
     return MappingProxyType(costs)

@@ -20,8 +20,14 @@ from dagster_dfsession.errors import EngineVersionError
 from dagster_dfsession.pool.inputs import tables_spelt
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.tables import OpenedTable, RunTables
+from dagster_dfsession.query.planned import Planned
 from dagster_dfsession.query.rebinding import rebound_frame, rebound_statement
-from dagster_dfsession.query.scans import DECIDES, Wanted, wanted_of_tables
+from dagster_dfsession.query.scans import (
+    DECIDES,
+    Wanted,
+    variant_of,
+    wanted_of_tables,
+)
 from dagster_dfsession.session.catalog import TableName
 
 NATIVE = "native scan"
@@ -77,48 +83,20 @@ def bound(frame: DataFrame, lease: Lease, tables: RunTables) -> Reading:
     Raises:
         DeltaError: A data file of a table is gone.
     """
-    plan = frame.optimized_logical_plan()
-    wanted = wanted_of_tables(plan)
+    composed = Planned(frame)
+    wanted = wanted_of_tables(composed.optimized)
     named = [
         (opened, wanted[spelt])
         for spelt, opened in tables_spelt(wanted, lease.loaded, tables).items()
     ]
-    decides = DECIDES.search(plan.display_indent()) is not None
-    reading = _bound(frame, lease, named, decides=decides, by_name=True)
-    if reading.why_composed is None and names_files_late(reading.frame):
-        return _bound(frame, lease, named, decides=decides, by_name=False)
-    return reading
-
-
-def _bound(
-    frame: DataFrame,
-    lease: Lease,
-    named: Collection[tuple[OpenedTable, Wanted]],
-    *,
-    decides: bool,
-    by_name: bool,
-) -> Reading:
-    reads, scans, floats = {}, {}, False
-    for opened, wanted in named:
-        guarded = _floats(opened.table.schema, wanted)
-        read, scan = _read(
-            opened, wanted, lease, guarded if decides else frozenset(), by_name=by_name
-        )
-        reads[opened.name] = read
-        if scan is not None:
-            scans[opened.name] = scan
-            floats |= bool(guarded)
-    again = _again(frame, lease, [opened for opened, _ in named], scans, floats=floats)
-    if isinstance(again, DataFrame):
-        return Reading(frame=again, tables=reads, why_composed=None)
-    return Reading(
-        frame=frame,
-        tables={
-            name: TableRead(PROVIDER, read.why or again, read.total, read.total)
-            for name, read in reads.items()
-        },
-        why_composed=again,
-    )
+    for by_name in (True, False):
+        reads, scans = _reads(composed, lease, named, by_name=by_name)
+        again = _again(composed, lease, named, scans)
+        if isinstance(again, str):
+            return _as_composed(frame, reads, again)
+        if not names_files_late(again.frame, again.text):
+            return Reading(frame=again.frame, tables=reads, why_composed=None)
+    return _as_composed(frame, reads, "its plan asks for names of files too late")
 
 
 def explained(frame: DataFrame, lease: Lease, tables: RunTables) -> DataFrame:
@@ -127,37 +105,67 @@ def explained(frame: DataFrame, lease: Lease, tables: RunTables) -> DataFrame:
     Raises:
         DeltaError: As `bound`.
     """
-    is_explain = isinstance(frame.logical_plan().to_variant(), Explain)
+    is_explain = isinstance(variant_of(frame.logical_plan()), Explain)
     return bound(frame, lease, tables).frame if is_explain else frame
 
 
-def _again(
-    frame: DataFrame,
+def _as_composed(
+    frame: DataFrame, reads: Mapping[TableName, TableRead], why: str
+) -> Reading:
+    by_provider = {
+        name: TableRead(PROVIDER, read.why or why, read.total, read.total)
+        for name, read in reads.items()
+    }
+    return Reading(frame=frame, tables=by_provider, why_composed=why)
+
+
+def _reads(
+    composed: Planned,
     lease: Lease,
-    named: Collection[OpenedTable],
-    scans: Mapping[TableName, DataFrame],
+    named: Collection[tuple[OpenedTable, Wanted]],
     *,
-    floats: bool,
-) -> DataFrame | str:
+    by_name: bool,
+) -> tuple[dict[TableName, TableRead], dict[TableName, DataFrame]]:
+    decides = DECIDES.search(composed.text) is not None
+    reads, scans = {}, {}
+    for opened, wanted in named:
+        floats = _floats(opened.table.schema, wanted) if decides else frozenset()
+        read, scan = _read(opened, wanted, lease, floats, by_name=by_name)
+        reads[opened.name] = read
+        if scan is not None:
+            scans[opened.name] = scan
+    return reads, scans
+
+
+def _again(
+    composed: Planned,
+    lease: Lease,
+    named: Collection[tuple[OpenedTable, Wanted]],
+    scans: Mapping[TableName, DataFrame],
+) -> Planned | str:
     if not scans:
         return "no table of it has a native scan"
-    ctx = lease.session.without_statistics() if floats else None
-    statement = lease.statement_of(frame)
+    session = lease.session
+    floats = any(
+        _floats(opened.table.schema, wanted)
+        for opened, wanted in named
+        if opened.name in scans
+    )
+    ctx = session.without_statistics() if floats else None
+    statement = lease.statement_of(composed.frame)
     if statement is not None:
         over = {name: lease.narrowed(name, scan) for name, scan in scans.items()}
-        again = rebound_statement(lease.session, statement, over, frame, ctx=ctx)
-        return again or "its columns get other types"
-    composed = {opened.name: opened.table for opened in named}
-    over = {name: scan.into_view() for name, scan in scans.items()}
-    over = {**composed, **over}
-    return rebound_frame(lease.session, composed, over, frame, ctx=ctx)
+        return rebound_statement(session, statement, over, composed, ctx=ctx)
+    own = {opened.name: opened.table for opened, _ in named}
+    over = own | {name: scan.into_view() for name, scan in scans.items()}
+    return rebound_frame(session, own, over, composed, ctx=ctx)
 
 
 def _read(
     opened: OpenedTable,
     wanted: Wanted,
     lease: Lease,
-    guarded: frozenset[str],
+    floats: frozenset[str],
     *,
     by_name: bool,
 ) -> tuple[TableRead, DataFrame | None]:
@@ -174,7 +182,7 @@ def _read(
             indices=tuple(chosen_files.to_pylist()),
             used=used,
             filtered=frozenset(filter(wanted.filters_by, used)),
-            guarded=guarded,
+            guarded=floats,
         )
         try:
             scan = lease.scans(opened).frame(choice, by_name=by_name)

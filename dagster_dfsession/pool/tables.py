@@ -60,7 +60,7 @@ class OpenedTable:
             return f"the table has the feature {files.reader_feature}"
         if not has_store(self.location):
             return "the engine has no store of its own for this address"
-        if not all(map(files.is_below, range(files.count))):
+        if not files.are_below:
             return "data files lie outside the table"
         used = filter(uses, files.partition_columns)
         if any(map(files.has_doubtful_values, used)):

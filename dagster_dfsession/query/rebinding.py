@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-from datafusion import DataFrame, SessionContext
+from datafusion import SessionContext
 from datafusion.catalog import Table
 from datafusion.plan import LogicalPlan
 
 from dagster_dfsession.errors import QueryError
 from dagster_dfsession.query.certainty import unparsed
-from dagster_dfsession.query.stream import result_schema
+from dagster_dfsession.query.planned import Planned
 from dagster_dfsession.session.catalog import TableName
 from dagster_dfsession.session.session import Session
 
@@ -27,6 +27,8 @@ TWICE_NAMED = re.compile(r" AS (?:\w+\([^()]*\)|\"[^\"]*\")(?= AS )")
 """A name that is at once replaced by another, as in `count(*) AS count(*) AS n`."""
 
 ALIAS = re.compile(r" *SubqueryAlias: ")
+
+OTHER_TYPES = "its columns get other types"
 
 Bindings = Mapping[TableName, Table]
 
@@ -49,46 +51,54 @@ def rebound_statement(
     session: Session,
     statement: Statement,
     over: Bindings,
-    frame: DataFrame,
+    composed: Planned,
     *,
     ctx: SessionContext | None,
-) -> DataFrame | None:
-    """Plan a text again; None: over these tables, its columns have other types."""
+) -> Planned | str:
+    """Plan a text again; a text says why what it gives is not the same.
+
+    Args:
+        session: In which it was composed.
+        statement: The text.
+        over: The tables that it is to run over.
+        composed: What it was planned as before.
+        ctx: As `Session.sql`, for what is to run.
+    """
     names = {**statement.names, **over}
-    again = session.sql(statement.text, params=statement.params, bound=names, ctx=ctx)
-    return again if _same_columns(frame, again) else None
+    again = Planned(
+        session.sql(statement.text, params=statement.params, bound=names, ctx=ctx)
+    )
+    return again if _same_columns(composed, again) else OTHER_TYPES
 
 
 def rebound_frame(
     session: Session,
     named: Bindings,
     over: Bindings,
-    frame: DataFrame,
+    composed: Planned,
     *,
     ctx: SessionContext | None,
-) -> DataFrame | str:
+) -> Planned | str:
     """Plan a frame again by way of its SQL; a text says why it could not be done.
 
     Args:
         session: In which it was composed.
         named: The tables that it was composed over.
         over: Those that it is to run over.
-        frame: Composed by calls, or from parts.
+        composed: By calls, or from parts.
         ctx: As `Session.sql`, for what is to run.
     """
-    text = unparsed(frame)
+    text = unparsed(composed.frame)
     if text is None:
         return "the engine has no SQL for a part of it"
     try:
-        proof = session.sql(text, bound=named)
-        again = session.sql(text, bound=over, ctx=ctx)
+        proof = Planned(session.sql(text, bound=named))
+        again = Planned(session.sql(text, bound=over, ctx=ctx))
     except QueryError:
         return "the engine's SQL for it does not plan"
-    if canonical(proof.optimized_logical_plan()) != canonical(
-        frame.optimized_logical_plan()
-    ):
+    if canonical(proof.optimized) != canonical(composed.optimized):
         return "the engine's SQL for it has another plan"
-    return again if _same_columns(frame, again) else "its columns get other types"
+    return again if _same_columns(composed, again) else OTHER_TYPES
 
 
 def canonical(plan: LogicalPlan) -> str:
@@ -122,6 +132,6 @@ def _named_once(text: str) -> Iterator[str]:
         above = line
 
 
-def _same_columns(one: DataFrame, other: DataFrame) -> bool:
-    mine, yours = result_schema(one), result_schema(other)
+def _same_columns(one: Planned, other: Planned) -> bool:
+    mine, yours = one.schema, other.schema
     return mine.names == yours.names and mine.types == yours.types

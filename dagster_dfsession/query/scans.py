@@ -101,7 +101,7 @@ def _together(scans: list[Wanted], *, times: int) -> Wanted:
 
 
 def _scans(plan: LogicalPlan, above: Expr | None) -> Iterator[tuple[str, Wanted]]:
-    node = _variant(plan)
+    node = variant_of(plan)
     if isinstance(node, TableScan):
         filters = [*node.filters(), *([] if above is None else [above])]
         yield (
@@ -126,7 +126,7 @@ def condition_of(expression: Expr) -> Condition:
         >>> condition_of((col("n") > lit(1)) & (col("n") % lit(2) == lit(0))).parts[1]
         AllOf(parts=())
     """
-    node = _variant(expression)
+    node = variant_of(expression)
     if isinstance(node, BinaryExpr):
         if node.op() in ("AND", "OR"):
             parts = (condition_of(node.left()), condition_of(node.right()))
@@ -137,7 +137,7 @@ def condition_of(expression: Expr) -> Condition:
     if isinstance(node, Column):
         return Compare(node.name(), "=", pa.scalar(True))  # noqa: FBT003  # an Arrow value
     inner = (
-        _variant(node.expr()) if isinstance(node, Not | IsNull | IsNotNull) else None
+        variant_of(node.expr()) if isinstance(node, Not | IsNull | IsNotNull) else None
     )
     return _of_column(node, inner.name()) if isinstance(inner, Column) else UNKNOWN
 
@@ -151,7 +151,7 @@ def _of_column(node: Not | IsNull | IsNotNull, column: str) -> Condition:
 
 
 def _comparison(left: Expr, operator: str, right: Expr) -> Condition:
-    one, other = _variant(left), _variant(right)
+    one, other = variant_of(left), variant_of(right)
     if operator not in _TURNED:
         return UNKNOWN
     if isinstance(one, Literal) and isinstance(other, Column):
@@ -166,8 +166,9 @@ def _compared(column: Any, operator: Operator, literal: Expr) -> Condition:
     return Compare(column.name(), operator, value) if value.is_valid else UNKNOWN
 
 
-def _variant(part: LogicalPlan | Expr) -> Any:
+def variant_of(part: LogicalPlan | Expr) -> Any:
+    """Return the Python object for a part of a plan; None: there is no class for it."""
     try:
-        return part.to_variant()
-    except ValueError:  # Python has no class for some kinds: of those, nothing is known
+        return part.tovariant_of()
+    except ValueError:
         return None

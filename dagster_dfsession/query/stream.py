@@ -5,11 +5,12 @@ from collections.abc import Callable, Generator, Iterable
 from typing import NamedTuple
 
 import pyarrow as pa
-from datafusion import DataFrame, SessionContext
+from datafusion import DataFrame
 from datafusion.record_batch import RecordBatch
 
 from dagster_dfsession.errors import DfSessionError
 from dagster_dfsession.query.metrics import QueryMetrics, files_opened, query_metrics
+from dagster_dfsession.query.planned import Planned
 from dagster_dfsession.session.failures import engine_errors
 
 
@@ -52,7 +53,7 @@ class Execution:
         self._doing = doing
         self._elapsed_ms = 0.0
         with engine_errors(doing):
-            self.schema = result_schema(frame)
+            self.schema = Planned(frame).schema
         self.batches = self._batches(frame)
         self.reader = pa.RecordBatchReader.from_batches(self.schema, self.batches)
 
@@ -96,13 +97,3 @@ class Execution:
 class _Ended(NamedTuple):
     metrics: QueryMetrics
     files: frozenset[str] | None
-
-
-def result_schema(frame: DataFrame) -> pa.Schema:
-    """Return the columns as the engine will hand them out.
-
-    A frame's own schema is that of the query as written: `SELECT NULL UNION ALL SELECT
-    1` has no type there, and only the analyzer finds it.
-    """
-    planned = frame.optimized_logical_plan()
-    return SessionContext().create_dataframe_from_logical_plan(planned).schema()

@@ -11,6 +11,7 @@ from deltalake import DeltaTable, write_deltalake
 from hypothesis import strategies as st
 
 UTC = dt.timezone.utc
+# No "~": deltalake 1.6 cannot update the rows of such a partition.
 TEXTS = (
     "",
     "a",
@@ -22,7 +23,6 @@ TEXTS = (
     "é",
     "日本",
     "q?*[1]",
-    "~",
     "x" * 40,
 )
 TIMES = tuple(

@@ -167,7 +167,7 @@ def test_no_file_is_read_of_a_table_without_rows(tmp_path: Path) -> None:
     [
         (Work(1, 10, 1, 1000, 10_000, filtered=True, named=True), "one scan"),
         (Work(7, 6_000_000, 7, 14, 9_000_000, filtered=True, named=True), "split"),
-        (Work(50, 5_000, 50, 100, 10_000, filtered=False, named=True), "choice"),
+        (Work(50, 5_000, 50, 200, 10_000, filtered=False, named=True), "join"),
         (Work(1000, 10**5, 1000, 1000, 10**5, filtered=False, named=True), "join"),
         (Work(1000, 10**7, 1000, 1000, 10**7, filtered=False, named=True), "provider"),
         (Work(900, 10**5, 900, 1000, 10**5, filtered=False, named=False), "provider"),

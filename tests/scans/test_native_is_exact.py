@@ -46,7 +46,7 @@ def test_a_native_scan_gives_the_rows_of_deltalakes_reader(
         columns = [field.name for field in table.schema().fields]
         with reader_of(root) as reader:
             for _ in range(4):
-                shapes: tuple[Shape, ...] = ("split", "choice", "join")
+                shapes: tuple[Shape, ...] = ("split", "join")
                 patch.setattr(
                     native, "cheapest", always(data.draw(st.sampled_from(shapes)))
                 )
