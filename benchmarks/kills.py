@@ -63,7 +63,9 @@ def main() -> None:
     try:
         share = -(-given.kills // len(MODES))
         found = {
-            mode: kill(directory / mode, min(share, given.kills - at * share), chance)
+            mode: kill(
+                directory / mode, mode, min(share, given.kills - at * share), chance
+            )
             for at, mode in enumerate(MODES)
         }
     finally:

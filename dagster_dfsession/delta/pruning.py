@@ -179,7 +179,7 @@ def _reaches(greatest: "pa.Array[Any]", value: Any) -> Mask:
 
 def _is_exact(found: pa.DataType) -> bool:
     if isinstance(found, pa.Decimal128Type):
-        return found.precision <= EXACT_DIGITS
+        return bool(found.precision <= EXACT_DIGITS)
     return any(is_one(found) for is_one in _EXACT)
 
 

@@ -169,6 +169,6 @@ def _compared(column: Any, operator: Operator, literal: Expr) -> Condition:
 def variant_of(part: LogicalPlan | Expr) -> Any:
     """Return the Python object for a part of a plan; None: there is no class for it."""
     try:
-        return part.tovariant_of()
+        return part.to_variant()
     except ValueError:
         return None

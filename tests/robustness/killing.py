@@ -112,7 +112,7 @@ class Table:
 
     def _moment(self, commit_s: float) -> Moment:
         """Return a moment in the stream as often as one after it."""
-        if self._chance.random() < 0.5:  # noqa: PLR2004
+        if self._chance.random() < 0.5:
             said = self._chance.randrange(BATCHES)
             return Moment(said, self._chance.uniform(0, BATCH_S))
         return Moment(BATCHES, self._chance.uniform(0, 1.5 * commit_s))
