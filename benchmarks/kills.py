@@ -42,7 +42,9 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, int]:
     return {
         "kills": len(outcomes),
         **{phase: phases[phase] for phase in PHASES},
-        "half versions": sum(outcome.half for outcome in outcomes),
+        "versions": sum(outcome.versions for outcome in outcomes),
+        "whole": sum(outcome.versions - outcome.half for outcome in outcomes),
+        "half": sum(outcome.half for outcome in outcomes),
         "next runs": sum(outcome.next_run_succeeded for outcome in outcomes),
         "orphans": sum(outcome.orphans for outcome in outcomes),
         "removed": sum(outcome.removed for outcome in outcomes),
@@ -61,21 +63,22 @@ def main() -> None:
     chance = random.Random(given.seed)  # noqa: S311
     directory = Path(tempfile.mkdtemp(prefix="dfsession_kills_"))
     try:
-        share = -(-given.kills // len(MODES))
-        found = {
-            mode: kill(
-                directory / mode, mode, min(share, given.kills - at * share), chance
-            )
+        shares = {
+            mode: len(range(at, given.kills, len(MODES)))
             for at, mode in enumerate(MODES)
+        }
+        found = {
+            mode: kill(directory / mode, mode, share, chance)
+            for mode, share in shares.items()
         }
     finally:
         shutil.rmtree(directory)
     every = [outcome for outcomes in found.values() for outcome in outcomes]
     rows = {mode: figures(each) for mode, each in found.items() if each}
     rows["all"] = figures(every)
-    print(f"{'':10}" + "".join(f"{name:>18}" for name in rows["all"]))
+    print(f"{'':10}" + "".join(f"{name:>{len(name) + 2}}" for name in rows["all"]))
     for mode, row in rows.items():
-        print(f"{mode:10}" + "".join(f"{number:>18}" for number in row.values()))
+        print(f"{mode:10}" + "".join(f"{row[name]:>{len(name) + 2}}" for name in row))
     bad = [
         outcome
         for outcome in every

@@ -26,7 +26,7 @@ from dagster_dfsession.materialization.records import (
     SessionRecord,
 )
 from dagster_dfsession.materialization.target import Target
-from dagster_dfsession.metadata import materialization_metadata
+from dagster_dfsession.metadata.entries import materialization_metadata
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.scope import Scope
 from dagster_dfsession.pool.tables import RunTables

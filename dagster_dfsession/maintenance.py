@@ -11,7 +11,7 @@ from dagster_dfsession.io_managers.delta import DataFusionDeltaIOManager
 from dagster_dfsession.profile.maintenance import MaintenancePolicy
 
 if TYPE_CHECKING:
-    from dagster_dfsession.metadata import Metadata
+    from dagster_dfsession.metadata.budget import Metadata
 
 _EVERYTHING = MaintenancePolicy()
 

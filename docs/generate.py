@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from dagster_dfsession import metadata
+from dagster_dfsession.metadata import keys
 from dagster_dfsession.plan.settings import DESCRIBED_ELSEWHERE, RULES
 from dagster_dfsession.profile.base import MIB, declared_types
 from dagster_dfsession.profile.codec import NAMED_PARTS
@@ -37,79 +37,16 @@ ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- begin: docs/generate.py -->\n", "<!-- end -->"
 LEAVES: Mapping[str, Leaf] = {leaf.path: leaf for leaf in leaf_fields(SessionProfile)}
 
-# Metadata key -> how the page shows it, and what it is.
-METADATA = {
-    metadata.SESSION_HASH: ("text", "profile, settings, functions, memory, versions"),
-    metadata.SETTINGS_HASH: ("text", "effective settings, as the engine reports them"),
-    metadata.RESULT_SETTINGS_HASH: ("text", "those of them that can change a result"),
-    metadata.UDF_SNAPSHOT_HASH: ("text", "user functions with their code, built-ins"),
-    metadata.PROFILE_HASH: ("text", "what was asked for"),
-    metadata.PLAN_HASH: ("text", "the optimized query, its functions, such settings"),
-    metadata.ENGINE: ("text", "versions of datafusion, deltalake and Python"),
-    metadata.SETTINGS: ("table", "settings that are not the engine's defaults"),
-    metadata.UDFS: ("table", "user functions: signature, volatility, digest, origin"),
-    metadata.INPUTS: ("table", "tables read: version, files, partitions, address"),
-    metadata.PLAN: ("Markdown", "the optimized plan, bounded"),
-    metadata.CHANGES: ("Markdown", "the session against the last one's; `none`"),
-    metadata.CONTRACT: ("table", "rules of the asset's contract, rows checked"),
-    metadata.CURSOR: (
-        "text",
-        "how far tables were read whose changes the asset is given",
-    ),
-    metadata.VARIABLE: ("text", "why the rows could differ if it ran again, if so"),
-    metadata.RECORD: ("text", "the file below the lake's root that has all in full"),
-    metadata.TABLE_VERSION: ("number", "Delta version that was written"),
-    metadata.ELAPSED_MS: ("number", "milliseconds of computing and writing"),
-    metadata.ROWS_READ: ("number", "rows that came out of the scans"),
-    metadata.BYTES_SCANNED: ("number", "bytes that the scans read"),
-    metadata.FILES_READ: ("number", "data files that the scans opened"),
-    metadata.FILES_PRUNED: ("number", "data files of the inputs left unopened"),
-    metadata.SPILLED_BYTES: ("number", "bytes written to disk for want of memory"),
-    metadata.PEAK_MEMORY_BYTES: (
-        "number",
-        "bytes that hash joins say they held at most",
-    ),
-    metadata.ROWS_INSERTED: ("number", "rows that a merge inserted"),
-    metadata.ROWS_UPDATED: ("number", "rows that a merge updated"),
-    metadata.ROWS_DELETED: ("number", "rows that a merge deleted"),
-    metadata.ROWS_COPIED: ("number", "rows that a merge moved to another file as is"),
-    metadata.FILES_COMPACTED: ("number", "data files that maintenance compacted"),
-    metadata.FILES_REMOVABLE: (
-        "number",
-        "files that its dry run found to be of no use",
-    ),
-    metadata.FILES_REMOVED: ("number", "those of them that it removed"),
-    metadata.FILES_KEPT: ("number", "old files that it left because replays need them"),
-    metadata.BYTES_REMOVED: ("number", "bytes of the files that it removed"),
-    metadata.MAINTENANCE: (
-        "table",
-        "its steps: version, measures, why nothing was done",
-    ),
-    metadata.LAST_UPDATED: ("time", "when an observed table's rows last changed"),
-    metadata.ROW_COUNT: ("number", "rows of the table, or of the partitions written"),
-    metadata.SIZE_BYTES: ("number", "bytes of its data files"),
-    metadata.COLUMN_SCHEMA: ("schema", "columns and Arrow types"),
-    metadata.TABLE_NAME: ("text", "name of the table in SQL"),
-    metadata.DAGSTER_URI: ("text", "address of the table"),
-    metadata.URI: ("text", "the same, where dagster-deltalake puts it"),
-    metadata.SESSION_TAG: ("tag", "first 16 digits of `dfsession/session_hash`"),
-    metadata.FULL_REFRESH_TAG: (
-        "tag",
-        "`true` on a run: it reads tables whole, not their changes",
-    ),
-}
-
 # Kind of a hash -> where it is seen; the others go into these.
 SEEN_AS = {
-    "profile": metadata.PROFILE_HASH,
-    "settings": metadata.SETTINGS_HASH,
-    "result_settings": metadata.RESULT_SETTINGS_HASH,
-    "functions": metadata.UDF_SNAPSHOT_HASH,
-    "session": metadata.SESSION_HASH,
-    "plan_text": metadata.PLAN_HASH,
+    "profile": keys.PROFILE_HASH,
+    "settings": keys.SETTINGS_HASH,
+    "result_settings": keys.RESULT_SETTINGS_HASH,
+    "functions": keys.UDF_SNAPSHOT_HASH,
+    "session": keys.SESSION_HASH,
+    "plan_text": keys.PLAN_HASH,
     "data": "dagster/data_version",
 }
-
 
 NAMES = {
     bool: "true or false",
@@ -150,16 +87,14 @@ def reference() -> str:
 
 def metadata_table() -> str:
     """Return what a materialization records, as a table; refuse to leave a key out."""
-    keys = {
+    defined = {
         value
-        for name, value in vars(metadata).items()
-        if name.isupper()
-        and isinstance(value, str)
-        and ("/" in value or value == "uri")
+        for name, value in vars(keys).items()
+        if name.isupper() and isinstance(value, str)
     }
-    if differing := keys ^ set(METADATA):
-        raise SystemExit(f"METADATA of docs/generate.py and metadata.py: {differing}")
-    rows = [(f"`{key}`", kind, what) for key, (kind, what) in METADATA.items()]
+    if differing := defined ^ set(keys.DESCRIBED):
+        raise SystemExit(f"metadata/keys.py defines or describes alone: {differing}")
+    rows = [(f"`{key}`", kind, what) for key, (kind, what) in keys.DESCRIBED.items()]
     return _table(("key", "as", "what"), rows)
 
 

@@ -116,6 +116,7 @@ def test_each_says_what_it_promises(run: Run, lake: Path) -> None:
             "table": "up",
             "version": 0,
             "files read / total": "1 / 1",
+            "scan": "native scan",
             "partitions": "",
             "uri": str(lake / "up"),
         }

@@ -17,7 +17,8 @@ from dagster_dfsession.delta.files import LakeFiles
 from dagster_dfsession.delta.location import Location
 from dagster_dfsession.display import fewer_columns, fewer_rows, plan_text, size_of
 from dagster_dfsession.materialization.records import RecordStore
-from dagster_dfsession.metadata import BUDGET_BYTES, COLUMN_SCHEMA, within_budget
+from dagster_dfsession.metadata.budget import BUDGET_BYTES, within_budget
+from dagster_dfsession.metadata.keys import COLUMN_SCHEMA
 from dagster_dfsession.session.engine_settings import default_settings
 
 Run = Callable[..., dg.ExecuteInProcessResult]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from dagster_dfsession.materialization.records import Change
-from dagster_dfsession.metadata import changes_text
+from dagster_dfsession.metadata.entries import changes_text
 
 Run = Callable[..., dg.ExecuteInProcessResult]
 

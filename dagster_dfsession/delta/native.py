@@ -97,13 +97,10 @@ class NativeScans:
         shape = cheapest(self._work(choice, len(groups), by_name=by_name))
         if shape == "provider":
             return None
-        if shape in ("one scan", "split") and groups:
-            scans = [self._scan(choice, indices, values) for values, indices in groups]
-            return functools.reduce(lambda left, right: left.union(right), scans)
-        scan = self._template.scan([self._files.url(i) for i in choice.indices])
-        if shape == "one scan":
-            return self._shaped(scan, choice, {})
-        return self._joined(scan, choice)
+        if shape == "join":
+            return self._joined(choice)
+        scans = [self._scan(choice, indices, values) for values, indices in groups]
+        return functools.reduce(lambda left, right: left.union(right), scans)
 
     def _work(self, choice: FileChoice, groups: int, *, by_name: bool) -> Work:
         rows = self._files.row_estimates
@@ -120,7 +117,10 @@ class NativeScans:
     def _groups(
         self, choice: FileChoice
     ) -> list[tuple[dict[str, "pa.Scalar[Any]"], list[int]]]:
-        """Return the files by their values of the partition columns in use."""
+        """Return the files by their values of the partition columns in use.
+
+        Without files there is one group, whose values no row will have.
+        """
         used = sorted(choice.used)
         columns = [self._values(column) for column in used]
         texts = [column.to_pylist() for column in columns]
@@ -131,11 +131,13 @@ class NativeScans:
             (
                 {
                     name: column[indices[0]]
+                    if indices
+                    else pa.scalar(None, column.type)
                     for name, column in zip(used, columns, strict=True)
                 },
                 indices,
             )
-            for indices in found.values()
+            for indices in found.values() or [[]]
         ]
 
     def _values(self, column: str) -> "pa.Array[Any]":
@@ -171,7 +173,8 @@ class NativeScans:
         """Return what fails if it is ever computed, naming the file."""
         return _failing(self._file_name(), wanted)
 
-    def _joined(self, scan: DataFrame, choice: FileChoice) -> DataFrame:
+    def _joined(self, choice: FileChoice) -> DataFrame:
+        scan = self._template.scan([self._files.url(i) for i in choice.indices])
         used, chosen = sorted(choice.used), pa.array(choice.indices, pa.int64())
         names = [self._files.name(index) for index in choice.indices]
         # Taken before they are cast: of views, Arrow takes none.

@@ -56,6 +56,8 @@ class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):
         app_id: Names what must not be written twice; None: writes every time.
         app_version: Grows with every write of `app_id`. A write at or below the
             table's is not repeated.
+        turns: Of the changes that the rows were made of: how often each turn was taken
+            when they were read. A write whose turn is over is refused.
     """
 
     location: Location
@@ -71,6 +73,7 @@ class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):
     commit_metadata: Mapping[str, str] = {}
     app_id: str | None = None
     app_version: int = 0
+    turns: Mapping[str, int] = {}
 
 
 def check_request(request: WriteRequest) -> None:

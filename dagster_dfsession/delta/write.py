@@ -44,6 +44,7 @@ from dagster_dfsession.delta.request import (
     is_occupied,
     target_schema,
 )
+from dagster_dfsession.delta.turns import check_turns, next_turns
 from dagster_dfsession.delta.written import (
     RowsMerged,
     WriteResult,
@@ -73,7 +74,8 @@ def write_table(request: WriteRequest, stream: pa.RecordBatchReader) -> WriteRes
         PartitionError: Predicate, rows and partition columns do not fit together.
         SchemaMismatchError: Columns or values do not fit the table.
         CommitError: There are rows in mode `error`, keys of a merge are NULL or come
-            twice, or another writer was first.
+            twice, another run has committed the same changes, or another writer was
+            first.
         DeltaError: The storage refused.
         BaseException: What the stream itself raises comes through as it is.
 
@@ -92,6 +94,7 @@ def write_table(request: WriteRequest, stream: pa.RecordBatchReader) -> WriteRes
         check_protocol(table, request.location, request.options, writing=True)
     if earlier := _earlier(request, table):
         return earlier
+    check_turns(request.turns, table, request.location)
     if table is not None and request.mode == "ignore" and is_occupied(request, table):
         return result_of_nothing(table, request.location)
     check_there(request, table)
@@ -120,8 +123,10 @@ def write_table(request: WriteRequest, stream: pa.RecordBatchReader) -> WriteRes
         return _commit(request, table, inspected)
     except CommitError:
         # Two attempts with one idempotence key: the other one was first.
-        if earlier := _earlier(request, open_table(request.location)):
+        table = open_table(request.location)
+        if earlier := _earlier(request, table):
             return earlier
+        check_turns(request.turns, table, request.location)
         raise
 
 
@@ -208,7 +213,7 @@ def _commit(
         max_commit_retries=(
             0 if table is None or replaces_all else options.max_commit_retries
         ),
-        app_transactions=transactions,
+        app_transactions=[*transactions, *next_turns(request.turns)],
     )
     if request.merge is not None and table is not None:
         merge = request.merge

@@ -1,8 +1,10 @@
 """From an upstream table to what of it changed since the asset last read it."""
 
 import itertools
+from collections.abc import Mapping
 
 import dagster as dg
+from deltalake import DeltaTable
 
 from dagster_dfsession.delta.cursor import (
     Position,
@@ -11,10 +13,11 @@ from dagster_dfsession.delta.cursor import (
 )
 from dagster_dfsession.delta.files import LakeFiles
 from dagster_dfsession.delta.history import LONGEST_WALK
-from dagster_dfsession.delta.location import open_table
+from dagster_dfsession.delta.location import Location, open_table
 from dagster_dfsession.delta.log import commits_backwards
+from dagster_dfsession.delta.turns import turn_of, turns_taken
 from dagster_dfsession.errors import DeltaError, PartitionError, SessionError
-from dagster_dfsession.metadata import CURSOR, FULL_REFRESH_TAG
+from dagster_dfsession.metadata.keys import CURSOR, FULL_REFRESH_TAG
 from dagster_dfsession.pool.changed import ChangedTable
 from dagster_dfsession.pool.run import RunSession
 from dagster_dfsession.pool.tables import OpenedTable
@@ -28,7 +31,8 @@ def changed_since_last_read(opened: OpenedTable, run: RunSession) -> ChangedTabl
 
     How far it has read is in the commits of its own table; where these are gone from
     the log, in its materializations. An asset without a table has read nothing. A run
-    with the tag `dfsession/full_refresh` reads everything again.
+    with the tag `dfsession/full_refresh` reads everything again. Of runs that read at
+    the same time, one commits what it makes of the changes.
 
     Raises:
         SessionError: It is not one asset that is running.
@@ -43,9 +47,16 @@ def changed_since_last_read(opened: OpenedTable, run: RunSession) -> ChangedTabl
             "whole, or divide the step"
         )
     everything = step.run.tags.get(FULL_REFRESH_TAG) == "true"
-    before = None if everything else _position(opened, run, step)
+    asset, source = step.asset_key, "/".join(opened.key)
+    has_keys = step.has_partition_key or step.has_partition_key_range
+    keys = sorted(map(str, step.partition_keys)) if has_keys else [""]
+    places = [lake.table(asset.path) for lake in run.tables.lakes]
+    own = {place: open_table(place) for place in places}
+    names = [turn_of("/".join(asset.path), source, key) for key in keys]
+    turns = {place.uri: turns_taken(own[place], place, names) for place in places}
+    before = None if everything else _position(source, own, keys, step)
     try:
-        return ChangedTable(opened, before)
+        return ChangedTable(opened, before, turns)
     except DeltaError as error:
         if before is None:
             raise
@@ -55,32 +66,29 @@ def changed_since_last_read(opened: OpenedTable, run: RunSession) -> ChangedTabl
 
 
 def _position(
-    opened: OpenedTable, run: RunSession, step: dg.OpExecutionContext
+    source: str,
+    own: Mapping[Location, DeltaTable | None],
+    keys: list[str],
+    step: dg.OpExecutionContext,
 ) -> Position | None:
-    has_keys = step.has_partition_key or step.has_partition_key_range
-    keys = sorted(map(str, step.partition_keys)) if has_keys else []
-    asset, source = step.asset_key, "/".join(opened.key)
+    asset = step.asset_key
     found: dict[str, Position] = {}
-    has_table = False
-    for lake in run.tables.lakes:
-        place = lake.table(asset.path)
-        table = open_table(place)
+    for place, table in own.items():
         if table is None:
             continue
-        has_table = True
         commits = commits_backwards(LakeFiles(place), table.version())
         found |= committed_positions(
             itertools.islice(commits, LONGEST_WALK),
             "/".join(asset.path),
             source,
-            keys=keys,
+            keys=[key for key in keys if key],
             but_of_run=step.run_id,
         )
-    if not has_table:
+    if all(table is None for table in own.values()):
         return None
     positions = {
         key: found.get(key) or _materialized(step, asset, key, source)
-        for key in keys or [""]
+        for key in keys
     }
     if len(set(positions.values())) > 1:
         told = ", ".join(
@@ -92,7 +100,7 @@ def _position(
             f"versions ({told}), so their changes are not the same; launch them one by "
             "one"
         )
-    return positions[keys[0] if keys else ""]
+    return positions[keys[0]]
 
 
 def _materialized(

@@ -249,6 +249,7 @@ def _request(
         predicate = partition_predicate(target.partitions, schema)
         if target.partition_by is None:
             partition_by = default_partition_columns(target.partitions, schema)
+    number = lease.next_write(target.name)
     return WriteRequest(
         location=target.location,
         mode=target.mode,
@@ -261,18 +262,19 @@ def _request(
         options=target.layout.over(lease.session.plan.delta),
         declared=target.declared,
         commit_metadata=_commit_metadata(target, session, lease, commit_version),
-        app_id=_app_id(target, lease),
+        app_id=_app_id(target, lease, number),
         app_version=1,
+        # A second write of the step is made of what the first has taken the turn of.
+        turns=lease.turns(target.location) if number == 0 else {},
     )
 
 
-def _app_id(target: Target, lease: Lease) -> str:
+def _app_id(target: Target, lease: Lease, number: int) -> str:
     """Return what an attempt after a lost acknowledgement knows its commit by.
 
     It names no attempt, and each run, step, asset, set of partitions and write of it.
     """
     keys = content_hash("partition_keys", 1, target.partition_keys)[:_APP_ID_DIGITS]
-    number = lease.next_write(target.name)
     parts = (lease.scope.run_id, lease.scope.step, "/".join(target.key), keys, number)
     return "/".join(["dfsession", *map(str, parts)])
 

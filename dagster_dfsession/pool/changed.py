@@ -1,5 +1,7 @@
 """A table of which a step reads what changed."""
 
+from collections.abc import Mapping
+
 from datafusion.catalog import Table
 
 from dagster_dfsession.delta.changes import START, changes
@@ -15,14 +17,22 @@ class ChangedTable(OpenedTable):
     Attributes:
         since: The last version that was read before.
         position: How far the table is read once these rows are.
+        turns: Address of a table that is made of the changes -> how often each turn
+            of theirs was taken when they were read.
     """
 
-    def __init__(self, opened: OpenedTable, before: Position | None) -> None:
+    def __init__(
+        self,
+        opened: OpenedTable,
+        before: Position | None,
+        turns: Mapping[str, Mapping[str, int]],
+    ) -> None:
         """Find the files of the changes; their rows are read with the query.
 
         Args:
             opened: The table, at the last version that counts.
             before: How far it was read; None: it never was.
+            turns: As they were before `before` was found out.
 
         Raises:
             DeltaError: What changed is not known, or it is another table by now.
@@ -36,6 +46,7 @@ class ChangedTable(OpenedTable):
                 "Read the whole table once."
             )
         self.since = START if before is None else before.version
+        self.turns = turns
         # Another run may have read on, beyond the version that this one has pinned.
         self.position = Position(own, max(self.version, self.since))
         self.table = Table(changes(self.delta, self.location, self.since))

@@ -11,6 +11,7 @@ from datafusion.catalog import Table
 from typing_extensions import Self
 
 from dagster_dfsession.delta.cursor import Cursor
+from dagster_dfsession.delta.location import Location
 from dagster_dfsession.delta.native import NativeScans
 from dagster_dfsession.delta.stores import register_store
 from dagster_dfsession.errors import PoolError, TableNotFoundError
@@ -62,6 +63,16 @@ class Lease:
             "/".join(each.opened.key): each.opened.position
             for each in self._loaded.values()
             if isinstance(each.opened, ChangedTable)
+        }
+
+    def turns(self, location: Location) -> dict[str, int]:
+        """Return how often the turns were taken to commit these changes to a table."""
+        changed = (each.opened for each in self._loaded.values())
+        return {
+            turn: taken
+            for each in changed
+            if isinstance(each, ChangedTable)
+            for turn, taken in each.turns.get(location.uri, {}).items()
         }
 
     @property

@@ -11,14 +11,14 @@ from dagster_dfsession.delta.maintained import MaintenanceResult
 from dagster_dfsession.display import bounded, table_of
 from dagster_dfsession.errors import DfSessionError
 from dagster_dfsession.materialization.replayable import maintain_table
-from dagster_dfsession.metadata import (
+from dagster_dfsession.metadata.budget import Metadata
+from dagster_dfsession.metadata.keys import (
     BYTES_REMOVED,
     FILES_COMPACTED,
     FILES_KEPT,
     FILES_REMOVABLE,
     FILES_REMOVED,
     MAINTENANCE,
-    Metadata,
 )
 from dagster_dfsession.profile.maintenance import MaintenancePolicy
 

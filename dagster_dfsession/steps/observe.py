@@ -15,7 +15,8 @@ from dagster_dfsession.delta.location import Lake, Location
 from dagster_dfsession.delta.log import commits_backwards
 from dagster_dfsession.delta.maintained import existing_table
 from dagster_dfsession.display import arrow_table_schema
-from dagster_dfsession.metadata import (
+from dagster_dfsession.metadata.budget import Metadata
+from dagster_dfsession.metadata.keys import (
     COLUMN_SCHEMA,
     DAGSTER_URI,
     LAST_UPDATED,
@@ -23,7 +24,6 @@ from dagster_dfsession.metadata import (
     SIZE_BYTES,
     TABLE_VERSION,
     URI,
-    Metadata,
 )
 
 

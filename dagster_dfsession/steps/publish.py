@@ -17,14 +17,14 @@ from dagster_dfsession.materialization.records import (
     session_changes,
 )
 from dagster_dfsession.materialization.target import Target
-from dagster_dfsession.metadata import (
+from dagster_dfsession.metadata.entries import (
     FIRST,
-    RECORD,
     changes_text,
     materialization_metadata,
     partition_metadata,
     session_tags,
 )
+from dagster_dfsession.metadata.keys import RECORD
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.run import RunSession
 from dagster_dfsession.profile.codec import dump_profile

@@ -20,7 +20,7 @@ def declared_version() -> str:
 
 
 def test_the_readme_names_every_metadata_key() -> None:
-    metadata = importlib.import_module("dagster_dfsession.metadata")
+    metadata = importlib.import_module("dagster_dfsession.metadata.keys")
     keys = {
         value
         for name, value in vars(metadata).items()

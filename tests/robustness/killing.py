@@ -27,13 +27,19 @@ from tests.robustness.writing import (
 PARTITIONS = ("a b", "100%", "ü")
 COMMITTED = BATCHES + 1
 BATCH_S = 0.003  # to make a batch and take it
+POLL_S = 0.0005
 LOG = re.compile(r"\d{20}([.]checkpoint.*)?[.](json|parquet)|_last_checkpoint")
 
 
 class Moment(NamedTuple):
-    """When a writer is killed: so long after it said that it was so far."""
+    """When a writer is killed: so long after it was so far.
 
-    said: int
+    Attributes:
+        said: The batch that it is about to make; `BATCHES`: it has no more; None: it
+            has begun a file.
+    """
+
+    said: int | None
     delay_s: float
 
 
@@ -42,7 +48,8 @@ class Outcome(NamedTuple):
 
     Attributes:
         committed: Whether the killed write is in the table.
-        half: Versions that do not hold what their write should have made of them.
+        versions: That it and the next run have made.
+        half: Those of them that do not hold what their write should have made.
         orphans: Data files of the killed write that maintenance found.
         left_over: Data files that no version names, once maintenance has removed them.
         in_log: Files in the log's directory that are no part of it.
@@ -51,6 +58,7 @@ class Outcome(NamedTuple):
     mode: str
     moment: Moment
     committed: bool
+    versions: int
     half: int
     next_run_succeeded: bool
     orphans: int
@@ -101,21 +109,21 @@ class Table:
             mode=self._mode,
             moment=moment,
             committed=killed.token in before,
+            versions=len(before) + len(after),
             half=[*before.values(), *after.values()].count(False),
             next_run_succeeded=after.get(following.token, False)
             and content(self._place) == self._content,
             orphans=len(found),
             removed=int(done.metrics["files_removed"]),
-            left_over=len(set(self._there("*.parquet*")) - self._named),
-            in_log=sum(not LOG.fullmatch(name) for name in self._there("_delta_log/*")),
+            left_over=len(set(data_files(self._place)) - self._named),
+            in_log=len(strangers_in_log(self._place)),
         )
 
     def _moment(self, commit_s: float) -> Moment:
-        """Return a moment in the stream as often as one after it."""
-        if self._chance.random() < 0.5:
-            said = self._chance.randrange(BATCHES)
-            return Moment(said, self._chance.uniform(0, BATCH_S))
-        return Moment(BATCHES, self._chance.uniform(0, 1.5 * commit_s))
+        """Return one in the stream, in the files or after the stream, equally often."""
+        said = self._chance.choice((self._chance.randrange(BATCHES), None, BATCHES))
+        longest = 1.5 * commit_s if said == BATCHES else BATCH_S
+        return Moment(said, self._chance.uniform(0, longest))
 
     def _job(self) -> Job:
         job = Job(
@@ -144,16 +152,28 @@ class Table:
         self._named |= {Path(uri).name for uri in table.file_uris()}
         return content(self._place, version) == self._content
 
-    def _there(self, pattern: str) -> Iterator[str]:
-        found = Path(self._place.uri).rglob(pattern)
-        return (path.name for path in found if path.is_file())
+
+def data_files(place: Location) -> Iterator[str]:
+    """Yield the names of all data files, also of those that are not finished."""
+    return (path.name for path in Path(place.uri).rglob("*.parquet*"))
+
+
+def strangers_in_log(place: Location) -> list[str]:
+    """Return the names of files in the log's directory that are no part of it."""
+    there = (path.name for path in Path(place.uri, "_delta_log").iterdir())
+    return [name for name in there if not LOG.fullmatch(name)]
 
 
 def kill_writer(job: Job, moment: Moment) -> None:
     """Start a writer in a process of its own, and kill it."""
+    before = set(data_files(job.place))
     with writer(job) as said:
-        while said() < moment.said:
-            pass
+        if moment.said is None:
+            while before.issuperset(data_files(job.place)):
+                time.sleep(POLL_S)
+        else:
+            while said() < moment.said:
+                pass
         time.sleep(moment.delay_s)
 
 

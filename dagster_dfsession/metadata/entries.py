@@ -1,7 +1,6 @@
-"""Everything that becomes Dagster metadata; every key is defined here, once."""
+"""What Dagster is told of a materialization."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import dagster as dg
 
@@ -10,75 +9,59 @@ from dagster_dfsession.display import (
     arrow_table_schema,
     bounded,
     contract_table,
-    fewer_columns,
-    fewer_rows,
     plan_text,
-    size_of,
     table_of,
 )
 from dagster_dfsession.materialization.materialize import Materialization
 from dagster_dfsession.materialization.records import Change, InputRecord
+from dagster_dfsession.metadata.budget import Metadata, within_budget
+from dagster_dfsession.metadata.keys import (
+    BYTES_SCANNED,
+    CHANGES,
+    COLUMN_SCHEMA,
+    CONTRACT,
+    CURSOR,
+    DAGSTER_URI,
+    ELAPSED_MS,
+    ENGINE,
+    FILES_PRUNED,
+    FILES_READ,
+    INPUTS,
+    PEAK_MEMORY_BYTES,
+    PLAN,
+    PLAN_HASH,
+    PROFILE_HASH,
+    RECORD,
+    RESULT_SETTINGS_HASH,
+    ROW_COUNT,
+    ROWS_COPIED,
+    ROWS_DELETED,
+    ROWS_INSERTED,
+    ROWS_READ,
+    ROWS_UPDATED,
+    SESSION_HASH,
+    SESSION_TAG,
+    SETTINGS,
+    SETTINGS_HASH,
+    SIZE_BYTES,
+    SPILLED_BYTES,
+    TABLE_NAME,
+    TABLE_VERSION,
+    UDF_SNAPSHOT_HASH,
+    UDFS,
+    URI,
+    VARIABLE,
+)
 from dagster_dfsession.plan.classification import changes_results, hashed_settings
 from dagster_dfsession.session.engine_settings import default_settings
 from dagster_dfsession.session.runtime import SessionRuntime
 
-SESSION_HASH = "dfsession/session_hash"
-SETTINGS_HASH = "dfsession/settings_hash"
-RESULT_SETTINGS_HASH = "dfsession/result_settings_hash"
-UDF_SNAPSHOT_HASH = "dfsession/udf_snapshot_hash"
-PROFILE_HASH = "dfsession/profile_hash"
-PLAN_HASH = "dfsession/plan_hash"
-ENGINE = "dfsession/engine"
-SETTINGS = "dfsession/settings"
-UDFS = "dfsession/udfs"
-INPUTS = "dfsession/inputs"
-PLAN = "dfsession/plan"
-CHANGES = "dfsession/changes"
-CONTRACT = "dfsession/contract"
-VARIABLE = "dfsession/variable"
-RECORD = "dfsession/record"
-TABLE_VERSION = "dfsession/table_version"
-CURSOR = "dfsession/cursor"
-ELAPSED_MS = "dfsession/elapsed_ms"
-ROWS_READ = "dfsession/rows_read"
-BYTES_SCANNED = "dfsession/bytes_scanned"
-FILES_READ = "dfsession/files_read"
-FILES_PRUNED = "dfsession/files_pruned"
-SPILLED_BYTES = "dfsession/spilled_bytes"
-PEAK_MEMORY_BYTES = "dfsession/peak_memory_bytes"
-ROWS_INSERTED = "dfsession/rows_inserted"
-ROWS_UPDATED = "dfsession/rows_updated"
-ROWS_DELETED = "dfsession/rows_deleted"
-ROWS_COPIED = "dfsession/rows_copied"
-FILES_COMPACTED = "dfsession/files_compacted"
-FILES_REMOVABLE = "dfsession/files_removable"
-FILES_REMOVED = "dfsession/files_removed"
-FILES_KEPT = "dfsession/files_kept"
-BYTES_REMOVED = "dfsession/bytes_removed"
-MAINTENANCE = "dfsession/maintenance"
-LAST_UPDATED = "dagster/last_updated_timestamp"
-ROW_COUNT = "dagster/row_count"
-SIZE_BYTES = "dagster/size_bytes"
-COLUMN_SCHEMA = "dagster/column_schema"
-TABLE_NAME = "dagster/table_name"
-DAGSTER_URI = "dagster/uri"
-URI = "uri"
-
-SESSION_TAG = "dfsession/session"
-FULL_REFRESH_TAG = "dfsession/full_refresh"
-"""Tag of a run that reads all rows where it would read what changed."""
 TAG_DIGITS = 16
-BUDGET_BYTES = 16 * 1024
 NO_CHANGES = "none"
 FIRST = "first materialization"
-ROWS_SHOWN = 20
-"""Rows of a table on Dagster's page, which shows all it is given at once."""
-ROWS_IF_TIGHT = 8
 CHANGES_SHOWN = 12
 SHORT_PLAN = 600
 """Characters of the plan where everything together is over the budget."""
-
-Metadata = dict[str, Any]
 
 
 def materialization_metadata(
@@ -156,43 +139,6 @@ def changes_text(changes: Sequence[Change]) -> str:
     hidden = len(changes) - CHANGES_SHOWN
     more = [f"# and {hidden} more"] if hidden > 0 else []
     return "\n".join(["```diff", *lines, *more, "```"])
-
-
-def within_budget(
-    entries: Metadata, shorter: Mapping[str, Any], budget: int = BUDGET_BYTES
-) -> Metadata:
-    """Cut down what is long until all entries together fit, saying what was cut.
-
-    The record has it whole; the columns, the table itself.
-
-    Args:
-        entries: Tables in it show `ROWS_SHOWN` rows, or less if need be.
-        shorter: What to put in the place of an entry if need be.
-        budget: In bytes, as `size_of` counts them.
-    """
-    cut = {
-        key: fewer_rows(value, ROWS_SHOWN)
-        if isinstance(value, dg.TableMetadataValue)
-        else value
-        for key, value in entries.items()
-    }
-    if size_of(cut) <= budget:
-        return cut
-    if size_of(cut) <= budget:
-        return cut
-    tight = {
-        key: fewer_rows(entries[key], ROWS_IF_TIGHT)
-        for key in (SETTINGS, UDFS, INPUTS)
-        if key in entries
-    }
-    for key, value in {**shorter, **tight}.items():
-        if size_of(cut) > budget:
-            cut[key] = value
-    if COLUMN_SCHEMA in cut and size_of(cut) > budget:
-        rest = {key: value for key, value in cut.items() if key != COLUMN_SCHEMA}
-        room = budget - size_of(rest)
-        cut[COLUMN_SCHEMA] = fewer_columns(entries[COLUMN_SCHEMA], room)
-    return cut
 
 
 def _table(made: Materialization) -> Metadata:

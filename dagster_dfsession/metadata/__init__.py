@@ -1,0 +1,1 @@
+"""Everything that becomes Dagster metadata; every key is in `keys`, once."""

@@ -1,0 +1,51 @@
+"""The room that one materialization takes in Dagster's event log."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from dagster_dfsession.display import fewer_columns, fewer_rows, size_of
+from dagster_dfsession.metadata.keys import COLUMN_SCHEMA, INPUTS, SETTINGS, UDFS
+
+BUDGET_BYTES = 16 * 1024
+ROWS_SHOWN = 20
+"""Rows of a table on Dagster's page, which shows all it is given at once."""
+ROWS_IF_TIGHT = 8
+
+Metadata = dict[str, Any]
+
+
+def within_budget(
+    entries: Metadata, shorter: Mapping[str, Any], budget: int = BUDGET_BYTES
+) -> Metadata:
+    """Cut down what is long until all entries together fit, saying what was cut.
+
+    The record has it whole; the columns, the table itself.
+
+    Args:
+        entries: Tables in it show `ROWS_SHOWN` rows, or less if need be.
+        shorter: What to put in the place of an entry if need be.
+        budget: In bytes, as `size_of` counts them.
+    """
+    cut = {
+        key: fewer_rows(value, ROWS_SHOWN)
+        if isinstance(value, dg.TableMetadataValue)
+        else value
+        for key, value in entries.items()
+    }
+    if size_of(cut) <= budget:
+        return cut
+    tight = {
+        key: fewer_rows(entries[key], ROWS_IF_TIGHT)
+        for key in (SETTINGS, UDFS, INPUTS)
+        if key in entries
+    }
+    for key, value in {**shorter, **tight}.items():
+        if size_of(cut) > budget:
+            cut[key] = value
+    if COLUMN_SCHEMA in cut and size_of(cut) > budget:
+        rest = {key: value for key, value in cut.items() if key != COLUMN_SCHEMA}
+        room = budget - size_of(rest)
+        cut[COLUMN_SCHEMA] = fewer_columns(entries[COLUMN_SCHEMA], room)
+    return cut
