@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from dagster_dfsession.delta.failures import delta_errors
+from dagster_dfsession.delta.files import LakeFiles
 from dagster_dfsession.delta.location import Location
+from dagster_dfsession.delta.stores import engine_uri
 
 READABLE_FEATURES = frozenset({"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"})
 """Reader features that leave the rows of a data file as they are."""
@@ -20,6 +22,8 @@ PLAIN = re.compile(r"[\w./=-]*", re.ASCII).fullmatch
 """Paths that are spelt alike with and without percent-encoding."""
 ROW_BYTES = 50
 """Of a row as Parquet holds it, where nothing is known."""
+LISTED = 1_000
+"""Files that an object store lists at once."""
 NULL_DIRECTORY = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -139,17 +143,25 @@ class DataFiles:
         return self._root_name + unquote(self.paths[index])
 
     def missing(self, indices: Iterable[int]) -> list[str]:
-        """Return the paths of these files that are gone from a local directory."""
-        if not self.location.is_local:
-            return []
-        root = self.location.uri
-        paths = (unquote(self.paths[index]) for index in indices)
-        return [path for path in paths if not os.path.exists(f"{root}/{path}")]  # noqa: PTH110  # ten times as fast, for thousands of files
+        """Return the paths of these files that are gone: the engine would not say so.
+
+        Raises:
+            DeltaError: The storage refused.
+        """
+        paths = [unquote(self.paths[index]) for index in indices]
+        if self.location.is_local:
+            root = self.location.uri
+            return [path for path in paths if not os.path.exists(f"{root}/{path}")]  # noqa: PTH110  # ten times as fast, for thousands of files
+        if len(paths) <= 1 + self.count // LISTED:
+            return list(LakeFiles(self.location).absent(paths))
+        # Lists all files, in fewer requests than asking for each of these.
+        with delta_errors(self.location.uri, self.location.secrets):
+            gone = set(self._table.repair(dry_run=True)["files_removed"])
+        return [path for path in paths if path in gone]
 
     @functools.cached_property
     def _root_url(self) -> str:
-        scheme, colon, rest = self.location.uri.rpartition("://")
-        return f"{scheme}{colon}{quote(rest)}/" if colon else f"file://{quote(rest)}/"
+        return f"{engine_uri(self.location)}/"
 
     @functools.cached_property
     def _root_name(self) -> str:

@@ -26,6 +26,8 @@ MAPPED: Mapping[type[BaseException], type[DeltaError]] = MappingProxyType(
     }
 )
 
+_PRESENT = "A table already exists at"
+
 _CREDENTIALS = "Check the storage options: key, secret, region and endpoint."
 
 _FEATURE = (
@@ -37,6 +39,8 @@ _FEATURE = (
 # fragment found in the engine's text decides.
 NEXT_STEP: Mapping[str, str] = MappingProxyType(
     {
+        _PRESENT: "Another run created the table meanwhile; nothing of this run was "
+        "committed. Run again.",
         "Metadata changed since": "Another writer changed the table's schema or "
         "properties meanwhile; run again.",
         "Protocol changed since": "Another writer created or upgraded the table "
@@ -125,6 +129,11 @@ def says_absent(error: exceptions.TableNotFoundError) -> bool:
     """
     text = str(error)
     return "No files in log segment" in text or "kind: NotFound" in text
+
+
+def says_present(error: DeltaError) -> bool:
+    """Whether a table could not be made because there is one."""
+    return _PRESENT in str(error)
 
 
 def says_empty(error: OSError) -> bool:

@@ -108,6 +108,24 @@ class LakeFiles:
                     return b""
                 raise
 
+    def absent(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the paths where there is no file, one request for each.
+
+        Raises:
+            LocationError: A path leaves the root.
+            DeltaError: The storage refused.
+        """
+        asked = [*paths]
+        for path in asked:
+            _check_path(path)
+        with delta_errors(self._root.uri, self._root.secrets):
+            found = self._system.get_file_info(asked)
+        return tuple(
+            path
+            for path, info in zip(asked, found, strict=True)
+            if info.type is not fs.FileType.File
+        )
+
     def list(self, prefix: str) -> tuple[str, ...]:
         """Return the paths of all files below a directory, sorted.
 

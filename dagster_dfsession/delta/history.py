@@ -66,6 +66,9 @@ def data_version(
     }
     return content_hash("delta_data", 1, payload)
 
+# Where there was no table, there were no rows to keep.
+_REPLACING = frozenset({"Overwrite", "ErrorIfExists"})
+
 
 class _Walk:
     """What is known of the rows, going backwards through the commits.
@@ -116,7 +119,7 @@ class _Walk:
         stated = commit.info.get(DATA_VERSION)
         keys = partition_keys(commit)
         replaces = commit.operation == "RESTORE" or (
-            commit.operation == "WRITE" and commit.parameters.get("mode") == "Overwrite"
+            commit.operation == "WRITE" and commit.parameters.get("mode") in _REPLACING
         )
         if not isinstance(stated, str):
             return False

@@ -47,11 +47,13 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         sort_by: Columns to sort the rows of a write by.
+        z_order_by: Columns to cluster the partitions of a write by, once it is there.
         stated: Fields of `options` that it says; the profile says the others.
         options: The values of these fields.
     """
 
     sort_by: tuple[str, ...] = ()
+    z_order_by: tuple[str, ...] = ()
     stated: tuple[str, ...] = ()
     options: DeltaProfile = DeltaProfile()
 
@@ -78,6 +80,7 @@ def check_layout(
     """
     named = {
         "sort_by": layout.sort_by,
+        "z_order_by": layout.z_order_by,
         "bloom_filters": tuple(each.column for each in options.bloom_filters),
         "statistics": _only(options.statistics),
     }

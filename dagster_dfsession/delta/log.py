@@ -31,6 +31,8 @@ SESSION_HASH = "dfsession.session_hash"
 """Commit metadata: which session made the rows."""
 Z_ORDER_BY = "dfsession.z_order_by"
 """Commit metadata of maintenance: a JSON list of the columns it clustered rows by."""
+Z_ORDER_WITHIN = "dfsession.z_order_within"
+"""Commit metadata of maintenance: the partitions it did so in; without, everywhere."""
 MERGE = "MERGE"
 """The operation of a commit that merged."""
 

@@ -1,18 +1,19 @@
 """Fewer, larger and better ordered files for the same rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 import tenacity
-from deltalake import CommitProperties, DeltaTable
+from deltalake import CommitProperties, DeltaTable, WriterProperties
 
 from dagster_dfsession.delta.arrow_types import table_schema
 from dagster_dfsession.delta.doubled import undo_doubled
 from dagster_dfsession.delta.failures import delta_errors
 from dagster_dfsession.delta.files import LakeFiles
 from dagster_dfsession.delta.location import Location
-from dagster_dfsession.delta.log import Z_ORDER_BY, commits_backwards
+from dagster_dfsession.delta.log import Z_ORDER_BY, Z_ORDER_WITHIN, commits_backwards
 from dagster_dfsession.delta.maintained import MaintenanceResult, existing_table
 from dagster_dfsession.errors import (
     CommitError,
@@ -29,7 +30,9 @@ def optimize(
     *,
     target_file_size: int | None = None,
     z_order_by: Sequence[str] = (),
+    within: Mapping[str, Collection[str]] = MappingProxyType({}),
     min_files: int = 2,
+    writer: WriterProperties | None = None,
 ) -> MaintenanceResult:
     """Compact small files, or cluster all rows by columns; data versions stay.
 
@@ -41,7 +44,10 @@ def optimize(
             `delta.targetFileSize` says, or 100 MB.
         z_order_by: Columns to cluster by. A table whose rows are so clustered
             already is left as it is.
+        within: Partition column -> its values, as Delta Lake writes them; the files of
+            others stay as they are. Empty: all files.
         min_files: A table of fewer files is left as it is.
+        writer: Of the files; None: deltalake's defaults.
 
     Raises:
         CommitError: Other runs wrote to the table again and again.
@@ -64,6 +70,9 @@ def optimize(
         (2, 1)
     """
 
+    filters: Any = [(name, "in", sorted(within[name])) for name in sorted(within)]
+    stated = _stated(z_order_by, filters)
+
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type(CommitError),
         stop=tenacity.stop_after_attempt(_TRIES),
@@ -73,21 +82,24 @@ def optimize(
     def attempt() -> MaintenanceResult:
         table = existing_table(location)
         _check_columns(table, location, z_order_by)
-        if note := _done_already(table, location, tuple(z_order_by), min_files):
+        if note := _done_already(table, location, stated, min_files):
             return _result(table, {}, note)
         read = table.version()
         with delta_errors(location.uri, location.secrets):
             if z_order_by:
                 found = table.optimize.z_order(
                     z_order_by,
+                    partition_filters=filters,
                     target_size=target_file_size,
-                    # deltalake itself does not note the columns.
-                    commit_properties=CommitProperties(
-                        {Z_ORDER_BY: _stated(z_order_by)}
-                    ),
+                    writer_properties=writer,
+                    commit_properties=CommitProperties(stated),
                 )
             else:
-                found = table.optimize.compact(target_size=target_file_size)
+                found = table.optimize.compact(
+                    partition_filters=filters,
+                    target_size=target_file_size,
+                    writer_properties=writer,
+                )
         if undo_doubled(location, read):
             raise CommitError(
                 f"{location}: another run compacted the same files meanwhile, and this "
@@ -117,22 +129,31 @@ def _check_columns(
 
 
 def _done_already(
-    table: DeltaTable, location: Location, z_order_by: tuple[str, ...], min_files: int
+    table: DeltaTable, location: Location, stated: Mapping[str, str], min_files: int
 ) -> str:
     files = len(table.file_uris())
     if files < min_files:
         return f"{files} files are fewer than min_files, {min_files}"
-    if not z_order_by:
+    if not stated:
         return ""
     for commit in commits_backwards(LakeFiles(location), table.version()):
         if commit.adds:
-            clustered = commit.info.get(Z_ORDER_BY) == _stated(z_order_by)
+            clustered = all(
+                commit.info.get(key) == stated.get(key)
+                for key in (Z_ORDER_BY, Z_ORDER_WITHIN)
+            )
             return "no rows are new since they were clustered" if clustered else ""
     return ""
 
 
-def _stated(columns: Sequence[str]) -> str:
-    return msgspec.json.encode(columns).decode()
+def _stated(columns: Sequence[str], filters: Sequence[Any]) -> dict[str, str]:
+    """Return the commit metadata: deltalake itself does not note the columns."""
+    if not columns:
+        return {}
+    stated = {Z_ORDER_BY: msgspec.json.encode(columns).decode()}
+    if filters:
+        stated[Z_ORDER_WITHIN] = msgspec.json.encode(filters).decode()
+    return stated
 
 
 def _result(table: DeltaTable, found: dict[str, Any], note: str) -> MaintenanceResult:

@@ -1,10 +1,12 @@
 """Storage options for the engine's object stores: the same ones as deltalake takes."""
 
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from datafusion import SessionContext
 from datafusion.object_store import AmazonS3, GoogleCloud, MicrosoftAzure
@@ -12,15 +14,18 @@ from datafusion.object_store import AmazonS3, GoogleCloud, MicrosoftAzure
 from dagster_dfsession.delta.location import Location
 
 Keys = Mapping[str, str]
+"""deltalake's name of an option, less its prefix, and the engine's. Of two names for
+one, the later is the one that counts."""
 
+SERVICE_ACCOUNT = "service_account_path"
 S3: Keys = MappingProxyType(
     {
         "access_key_id": "access_key_id",
         "secret_access_key": "secret_access_key",
         "session_token": "session_token",
         "token": "session_token",
-        "region": "region",
         "default_region": "region",
+        "region": "region",
         "endpoint": "endpoint",
         "endpoint_url": "endpoint",
         "allow_http": "allow_http",
@@ -45,9 +50,9 @@ AZURE: Keys = MappingProxyType(
 )
 GCS: Keys = MappingProxyType(
     {
-        "service_account": "service_account_path",
-        "service_account_path": "service_account_path",
-        "application_credentials": "service_account_path",
+        "service_account": SERVICE_ACCOUNT,
+        "service_account_path": SERVICE_ACCOUNT,
+        "application_credentials": SERVICE_ACCOUNT,
     }
 )
 _PREFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -73,6 +78,7 @@ _NEUTRAL = frozenset(
 _SWITCHES = frozenset(
     {"allow_http", "imdsv1_fallback", "use_emulator", "use_fabric_endpoint"}
 )
+_AZURE_HOST = ".core.windows.net"
 
 
 def has_store(location: Location) -> bool:
@@ -81,7 +87,7 @@ def has_store(location: Location) -> bool:
     It knows fewer options than deltalake: with one that it lacks, it might read
     another place, or not be let in.
     """
-    return location.is_local or _arguments(location) is not None
+    return location.is_local or store_arguments(location) is not None
 
 
 def register_store(ctx: SessionContext, location: Location) -> None:
@@ -92,19 +98,44 @@ def register_store(ctx: SessionContext, location: Location) -> None:
     """
     if location.is_local:
         return
-    arguments = _arguments(location)
+    arguments = store_arguments(location)
     if arguments is None:
         message = f"the engine has no store for {location.uri}"
         raise ValueError(message)
     address = urlsplit(location.uri)
     _, make = _STORES[_KINDS[address.scheme]]
-    bucket = address.netloc.partition("@")[0]
     ctx.register_object_store(
-        f"{address.scheme}://", make(bucket, **arguments), host=address.netloc
+        f"{address.scheme}://",
+        make(_bucket(address), **arguments),
+        host=_host(location, address),
     )
 
 
-def _arguments(location: Location) -> dict[str, Any] | None:
+def engine_uri(location: Location) -> str:
+    """Return the percent-encoded address by which the engine knows a table.
+
+    The engine tells stores apart by the host of an address alone. Two servers may each
+    have a bucket of one name, two lakes open one bucket with different keys, and in
+    `abfss://container@account` the container is no part of the host.
+
+    Examples:
+        >>> engine_uri(Location("/my lake/t"))
+        'file:///my%20lake/t'
+    """
+    if location.is_local:
+        return f"file://{quote(location.uri)}"
+    address = urlsplit(location.uri)
+    return f"{address.scheme}://{_host(location, address)}{quote(address.path)}"
+
+
+def store_arguments(location: Location) -> dict[str, Any] | None:
+    """Return what the engine's class of the store is made with; None: it lacks some.
+
+    Examples:
+        >>> options = (("AWS_REGION", "eu-central-1"), ("endpoint_url", "http://a:9"))
+        >>> store_arguments(Location("s3://lake/t", options))
+        {'region': 'eu-central-1', 'endpoint': 'http://a:9'}
+    """
     address = urlsplit(location.uri)
     kind = _KINDS.get(address.scheme)
     if kind is None:
@@ -118,12 +149,44 @@ def _arguments(location: Location) -> dict[str, Any] | None:
         k: v for k, v in given.items() if k in keys
     }
     found: dict[str, Any] = {
-        keys[key]: _is_on(value) if key in _SWITCHES else value
-        for key, value in named.items()
+        keys[key]: _is_on(named[key]) if key in _SWITCHES else named[key]
+        for key in keys
+        if key in named
     }
     if kind == "az" and "@" in address.netloc:
-        found.setdefault("account", address.netloc.partition("@")[2].split(".")[0])
-    return found
+        account, dot, domain = address.netloc.partition("@")[2].partition(".")
+        found.setdefault("account", account)
+        if not f"{dot}{domain}".endswith(_AZURE_HOST):
+            return None
+    return found if _is_enough(kind, found) else None
+
+
+def _host(location: Location, address: SplitResult) -> str:
+    # Python salts the hash of a text: nothing can be told of the secrets from it.
+    opened = hash((address.netloc, location.storage_options)) & (2**64 - 1)
+    return f"{opened:016x}.{_bucket(address)}"
+
+
+def _bucket(address: SplitResult) -> str:
+    return address.netloc.partition("@")[0]
+
+
+def _is_enough(kind: str, found: Mapping[str, Any]) -> bool:
+    """Whether the engine can make the store; with less than that it panics."""
+    if kind == "az":
+        return "account" in found or found.get("use_emulator", False)
+    return SERVICE_ACCOUNT not in found or _is_service_account(found[SERVICE_ACCOUNT])
+
+
+def _is_service_account(path: str) -> bool:
+    """Whether credentials of Google are of the one type that the engine takes."""
+    try:
+        credentials = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return (
+        isinstance(credentials, dict) and credentials.get("type") == "service_account"
+    )
 
 
 def _from_environment(kind: str, keys: Iterable[str]) -> dict[str, str]:

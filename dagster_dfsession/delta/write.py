@@ -16,7 +16,7 @@ from deltalake import (
 from deltalake.exceptions import CommitFailedError
 
 from dagster_dfsession.delta.arrow_types import delta_schema, table_schema
-from dagster_dfsession.delta.failures import delta_errors
+from dagster_dfsession.delta.failures import delta_errors, says_present
 from dagster_dfsession.delta.gate import PROCESS_GATE
 from dagster_dfsession.delta.inspected import InspectedStream
 from dagster_dfsession.delta.layout import (
@@ -112,6 +112,7 @@ def write_table(request: WriteRequest, stream: pa.RecordBatchReader) -> WriteRes
         # Made empty first, a table can be created by many writers at once, each of
         # which then commits its own rows.
         table = _created(request, delta_schema(stored))
+        check_turns(request.turns, table, request.location)
         request = msgspec.structs.replace(request, schema_mode="strict")
         check_partition_columns(request, table, stored.names)
     if table is not None and request.mode == "error":
@@ -234,6 +235,8 @@ def _commit(
         "commit_properties": commit,
     }
     if table is None:
+        # One that another run has made meanwhile is not replaced.
+        arguments |= {"mode": "error", "schema_mode": None}
         arguments["storage_options"] = location.options
         arguments["configuration"] = statistics_properties(options)
     if request.predicate is not None and overwrites:
@@ -244,9 +247,11 @@ def _commit(
             PROCESS_GATE.streaming(),
         ):
             write_deltalake(table or location.uri, inspected.reader(), **arguments)
-    except DeltaError:
+    except DeltaError as error:
         if inspected.failure is not None:
             raise inspected.failure from None
+        if table is None and says_present(error):
+            raise CommitError(str(error)) from None
         raise
     if table is None:
         table = open_table(location, version=0)

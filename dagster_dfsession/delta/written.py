@@ -100,6 +100,23 @@ def result_of_nothing(
     return msgspec.structs.replace(nothing, merged=merged, wrote=False)
 
 
+def result_of_moving(
+    table: DeltaTable, location: Location, written: WriteResult
+) -> WriteResult:
+    """Return the result of a write whose rows the table's loaded version has moved.
+
+    Raises:
+        DeltaError: The commit cannot be read.
+    """
+    moved = result_of_write(table, location, 0)
+    return msgspec.structs.replace(
+        moved,
+        rows=written.rows,
+        merged=written.merged,
+        already_committed=written.already_committed,
+    )
+
+
 def result_of_earlier(
     table: DeltaTable, location: Location, app_id: str, app_version: int
 ) -> WriteResult:

@@ -25,6 +25,7 @@ from dagster_dfsession.delta.request import WriteRequest
 from dagster_dfsession.delta.write import write_table
 from dagster_dfsession.delta.written import WriteResult
 from dagster_dfsession.errors import CommitError, DeltaError, listing
+from dagster_dfsession.materialization.clustering import check_clustering, clustered
 from dagster_dfsession.materialization.contract_rows import RuleKept
 from dagster_dfsession.materialization.outputs import (
     DATA_HASH_VERSION,
@@ -120,9 +121,11 @@ def materialize(
         schema = _partition_schema(target, reader.schema)
         request = _request(target, schema, session, lease, commit_version)
         check_layout(target.layout, request.options, schema, target.name)
+        check_clustering(target, request)
         tally = PartitionTally(target, schema, request.partition_by)
         with promise.checked(reader, request, lease) as rows:
             written = write_table(request, tally.counted(rows))
+        written = clustered(target, request, schema, written)
     tables.written(target.key, target.location, written.version)
     by_key = tally.by_key(written)
     left_alone = target.mode == "ignore" and not written.wrote

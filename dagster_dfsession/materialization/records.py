@@ -46,7 +46,7 @@ class QueryRecord(Frozen, frozen=True):
     Attributes:
         plan: The optimized plan over named tables.
         variable: Why running it again could give something else; empty if nothing.
-        bound: How it was run: `as composed`.
+        bound: How it was run: `native scans`, or `as composed` and why.
     """
 
     plan_hash: str

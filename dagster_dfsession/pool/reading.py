@@ -199,7 +199,12 @@ def _read(
 def _is_in_log(wanted: Wanted, files: DataFiles) -> bool:
     """Whether a query uses partition columns alone, of a table that has some."""
     divided = frozenset(files.partition_columns)
-    return bool(divided) and wanted.columns is not None and wanted.columns <= divided
+    return (
+        bool(divided)
+        and wanted.columns is not None
+        and wanted.columns <= divided
+        and not wanted.pushed
+    )
 
 
 def _floats(schema: pa.Schema, wanted: Wanted) -> frozenset[str]:

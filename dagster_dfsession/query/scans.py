@@ -55,15 +55,21 @@ class Wanted(msgspec.Struct, frozen=True):
         columns: That it reads; None: not known, so all of them.
         filters: The texts of what it filters by.
         condition: That every row it wants satisfies, as far as known.
+        pushed: Those filters that are the scan's own: it need not read their columns.
     """
 
     columns: frozenset[str] | None
     filters: tuple[str, ...]
     condition: Condition
+    pushed: tuple[str, ...] = ()
 
     def uses(self, column: str) -> bool:
-        """Whether the column is read at all."""
-        return self.columns is None or column in self.columns
+        """Whether the column is read or filtered by at all."""
+        return (
+            self.columns is None
+            or column in self.columns
+            or any(column in text for text in self.pushed)
+        )
 
     def filters_by(self, column: str) -> bool:
         """Whether a filter may look at the column."""
@@ -93,10 +99,12 @@ def _together(scans: list[Wanted], *, times: int) -> Wanted:
     filters = tuple(text for each in scans for text in each.filters)
     if len(scans) != times:
         return Wanted(columns=None, filters=filters, condition=UNKNOWN)
+    pushed = tuple(text for each in scans for text in each.pushed)
     return Wanted(
         columns=frozenset[str]().union(*(each.columns or () for each in scans)),
         filters=filters,
         condition=AnyOf(tuple(each.condition for each in scans)),
+        pushed=pushed,
     )
 
 
@@ -110,6 +118,7 @@ def _scans(plan: LogicalPlan, above: Expr | None) -> Iterator[tuple[str, Wanted]
                 columns=frozenset(name for _, name in node.projection()),
                 filters=tuple(map(str, filters)),
                 condition=AllOf(tuple(map(condition_of, filters))),
+                pushed=tuple(map(str, node.filters())),
             ),
         )
         return

@@ -17,7 +17,7 @@ from dagster_dfsession.errors import CommitError
 Run = Callable[..., dg.ExecuteInProcessResult]
 Rows = Callable[..., list[dict[str, Any]]]
 
-MERGING = {"mode": "merge", "merge": {"kind": "upsert", "keys": ["x"]}}
+MERGING = {"mode": "merge", "merge": {"kind": "upsert", "on": ["x"]}}
 DAYS = dg.StaticPartitionsDefinition(["a", "b"])
 BY_DAY = {"partition_expr": "day", "partition_by": "day"}
 
@@ -49,10 +49,13 @@ def at_once(
     failures: list[BaseException] = []
 
     def read(key: str | None) -> None:
-        try:
-            run(dg.AssetSpec("up"), asset, selection=["down"], key=key)
-        except CommitError as error:
-            failures.append(error)
+        options = {"selection": ["down"], "key": key}
+        # The log of the fixture's instance takes one writer at a time.
+        with dg.DagsterInstance.ephemeral() as instance:
+            try:
+                run(dg.AssetSpec("up"), asset, instance=instance, **options)
+            except CommitError as error:
+                failures.append(error)
 
     threads = [threading.Thread(target=read, args=(key,)) for key in keys]
     for thread in threads:

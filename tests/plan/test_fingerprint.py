@@ -155,11 +155,11 @@ def test_the_profile_hashes_of_the_presets_stay() -> None:
 
     assert hashes == snapshot(
         {
-            "default": "19e1c908c8d85c23046c791968836076e75df2bd7b45f8dd103b0976836ddbd8",
-            "dev": "bd2c7d23b621f70880adcffb6885dd91cac3ea0e5b437cf9f9f7f68c8ddc909c",
-            "prod": "14be18f0067c2a3e8ef9790ae32f75c359b4e9f9be61195ec570f7511edb9ff4",
-            "low_memory": "c001ce57d9448381902cd1bc72e07893d276bc562f360dba52af5236be936af1",
-            "reproducible": "9700f408098d636c177c7a0284d5e72831f9f34c549acc2918e162dc2fc1430e",
+            "default": '3d1c82226fd331b63f172572e2f16b4dd9c43e756128a699978fe64d64641f9b',
+            "dev": 'eaeb21949fcb18da88e7b901bf6affa65aaaf8ad39257006eb57f054f7def8cd',
+            "prod": '71113bf86248514435bceca735a46f10d2d5da4c0609b18cfb69dcb96f32fdd7',
+            "low_memory": '53cd9934db6ebdae9f13a4d3325efc1b7d923e88b7cb5e14e67f24fd41191769',
+            "reproducible": '9458f55e9127aac525470a223aa6239654ce91e610c5eacecd57d0da907e2555',
         }
     )
 

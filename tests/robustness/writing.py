@@ -1,8 +1,9 @@
 """Writes that can be told apart: each has a token, in every row and in its commit."""
 
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,10 +24,15 @@ ROWS = BATCHES * BATCH_ROWS
 FILE_BYTES = 200_000  # so that a write has several files
 TOKEN = "robustness.token"  # noqa: S105  # the name of a key in a commit
 SCHEMA = pa.schema(
-    {"k": pa.string(), "token": pa.string(), "n": pa.int64(), "x": pa.int64()}
+    [
+        pa.field("k", pa.string()),
+        pa.field("token", pa.string()),
+        pa.field("n", pa.int64()),
+        pa.field("x", pa.int64()),
+    ]
 )
 
-Content = frozenset[tuple[str, str]]
+Content: TypeAlias = AbstractSet[tuple[str, str]]
 """Which tokens a table has in which partition, each of them whole."""
 
 

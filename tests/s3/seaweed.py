@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ from pyarrow import fs
 ACCESS_KEY = "AKIATESTONLY"
 SECRET_KEY = "s3cret/with+signs="  # noqa: S105  # of a server that this test starts
 BUCKET = "lake"
+LIMITED = ("north", "south")
+"""Buckets, once a test makes them, with a key of their own that opens nothing else."""
 START_S = 60
 
 PORTS = ("master", "volume", "filer", "s3")
@@ -49,6 +51,12 @@ class S3Server(NamedTuple):
             "aws_region": "us-east-1",
         }
 
+    def limited(self, bucket: str) -> dict[str, str]:
+        """Return options that open one of the buckets in `LIMITED`."""
+        key, secret = limited_keys(bucket)
+        own = {"aws_access_key_id": key, "aws_secret_access_key": secret}
+        return self.options | own
+
     @property
     def files(self) -> fs.S3FileSystem:
         """The same server as another library sees it."""
@@ -64,6 +72,11 @@ class S3Server(NamedTuple):
         )
 
 
+def limited_keys(bucket: str) -> tuple[str, str]:
+    """Return the access key and the secret key of one bucket."""
+    return f"AKIA{bucket.upper()}", f"secret/of+{bucket}="
+
+
 def weed_binary() -> str | None:
     """Return the path of the binary beside this interpreter, or on the PATH."""
     return shutil.which("weed", path=sysconfig.get_path("scripts")) or shutil.which(
@@ -75,10 +88,17 @@ def weed_binary() -> str | None:
 def running_server(weed: str, directory: Path) -> Iterator[S3Server]:
     """Start a server with its data in `directory`; kill it at the end."""
     config = directory / "identities.json"
-    keys = {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}
-    actions = ["Admin", "Read", "Write", "List", "Tagging"]
-    identity = {"name": "test", "credentials": [keys], "actions": actions}
-    config.write_text(json.dumps({"identities": [identity]}))
+    actions = ("Read", "Write", "List", "Tagging")
+    identities = [
+        identity("test", (ACCESS_KEY, SECRET_KEY), ["Admin", *actions]),
+        *(
+            identity(
+                name, limited_keys(name), [f"{action}:{name}" for action in actions]
+            )
+            for name in LIMITED
+        ),
+    ]
+    config.write_text(json.dumps({"identities": identities}))
     ports = free_ports(2 * len(PORTS))
     served = dict(zip(PORTS, ports[::2], strict=True))
     grpc = dict(zip(PORTS, ports[1::2], strict=True))
@@ -100,6 +120,15 @@ def running_server(weed: str, directory: Path) -> Iterator[S3Server]:
         for name, port in grpc.items():
             # These it puts there whatever it is told, and leaves when killed.
             Path("/", "tmp", f"seaweedfs-{name}-grpc-{port}.sock").unlink(True)  # noqa: FBT003
+
+
+def identity(
+    name: str, keys: tuple[str, str], actions: Sequence[str]
+) -> dict[str, object]:
+    """Return what the server's configuration says of somebody."""
+    access, secret = keys
+    credentials = {"accessKey": access, "secretKey": secret}
+    return {"name": name, "credentials": [credentials], "actions": actions}
 
 
 def free_ports(count: int) -> list[int]:
