@@ -1,6 +1,7 @@
 """The session as a Dagster resource."""
 
 import contextlib
+import datetime as dt
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -223,13 +224,33 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         reading = bound(frame, lease, self.run.tables)
         return Result(reading.frame, f"reading {' '.join(query.split())[:200]!r}")
 
-    def table(self, name: str) -> "DataFrame":
+    def table(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        timestamp: str | dt.datetime | None = None,
+    ) -> "DataFrame":
         """Return a table by its name in SQL: `flights`, `raw.flights`.
+
+        Args:
+            name: The table.
+            version: Read it as it was at this version. Then it is an input called
+                `flights@3`, also in queries of the step: `FROM "flights@3"`.
+            timestamp: Read it as it was at this time, which has a time zone.
 
         Raises:
             TableNotFoundError: There is none.
+            DeltaError: It has no such version.
         """
-        return self.lease.table(name)
+        if version is None and timestamp is None:
+            return self.lease.table(name)
+        # The engine is imported here: a code server or a sensor has no use for it.
+        from dagster_dfsession.pool.versions import table_as_of  # noqa: PLC0415
+
+        return table_as_of(
+            name, self.lease, self.run.tables, version=version, timestamp=timestamp
+        )
 
     def register(self, name: str, data: Any) -> str:
         """Make data known to the queries of this step; return its run-scoped name.

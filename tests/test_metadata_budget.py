@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from dagster_dfsession import DataFusionSessionResource
 from dagster_dfsession.delta.files import LakeFiles
 from dagster_dfsession.delta.location import Location
+from dagster_dfsession.delta.maintained import MaintenanceResult
 from dagster_dfsession.display import fewer_columns, fewer_rows, plan_text, size_of
 from dagster_dfsession.materialization.records import RecordStore
 from dagster_dfsession.metadata.budget import BUDGET_BYTES, within_budget
 from dagster_dfsession.metadata.keys import COLUMN_SCHEMA
 from dagster_dfsession.session.engine_settings import default_settings
+from dagster_dfsession.steps.maintenance import maintenance_metadata
 
 Run = Callable[..., dg.ExecuteInProcessResult]
 
@@ -98,6 +100,18 @@ def test_a_materialization_of_everything_fits_and_says_what_was_cut(
     assert set(changed) <= set(record.session.settings)
     assert record.query is not None
     assert len(record.query.plan.splitlines()) >= 200
+
+
+def test_the_maintenance_of_many_tables_fits_and_counts_all_of_them() -> None:
+    step = MaintenanceResult(
+        step="vacuum", version=7, metrics={"files_removed": 2}, note="why " * 100
+    )
+
+    said = maintenance_metadata([(dg.AssetKey(["raw", "table"]), step)] * 200)
+
+    assert size_of(said) <= BUDGET_BYTES
+    assert said["dfsession/files_removed"] == 400
+    assert said["dfsession/maintenance"].records[-1].data["table"] == "and 180 more"
 
 
 def test_what_fits_is_not_cut(run: Run) -> None:

@@ -118,7 +118,31 @@ def delta_errors(uri: str, secrets: Collection[str] = ()) -> Iterator[None]:
         target = _target(error)
         if target is None:
             raise
-        raise target(f"{uri}: {_explained(str(error), secrets)}") from None
+        raise target(f"{uri}: {explained(str(error), secrets)}") from None
+
+
+def explained(text: str, secrets: Collection[str] = ()) -> str:
+    """Return an engine's text on one line, without secrets, and what to do next.
+
+    What a store answered is cut to its code and message: the rest may show the key or
+    the token that it refused.
+
+    Examples:
+        >>> answer = "<?xml?><Error><Code>Expired</Code><Message>Too old</Message>"
+        >>> explained(f"400: {answer}<Token-0>abc</Token-0></Error>")
+        '400: Expired: Too old'
+    """
+    plain = _BACKTRACE.sub("", _COLOUR.sub("", text)).replace("↳", "")
+    plain = _XML.sub(r"\1: \2", plain)
+    sentence = scrubbed(" ".join(plain.split()), secrets)
+    steps = (step for fragment, step in NEXT_STEP.items() if fragment in text)
+    step = next(steps, None)
+    return f"{sentence.rstrip('.')}. {step}" if step else sentence
+
+
+def quotes_store(text: str) -> bool:
+    """Whether an engine's text has the answer of a store in it, as it came."""
+    return "<?xml" in text
 
 
 def says_absent(error: exceptions.TableNotFoundError) -> bool:
@@ -164,12 +188,3 @@ def _target(error: BaseException) -> type[DeltaError] | None:
     # panics of its engine through as a class that no public module exports.
     bare = type(error) is Exception or type(error).__name__ == "PanicException"
     return DeltaError if bare else None
-
-
-def _explained(text: str, secrets: Collection[str]) -> str:
-    plain = _BACKTRACE.sub("", _COLOUR.sub("", text)).replace("↳", "")
-    plain = _XML.sub(r"\1: \2", plain)
-    sentence = scrubbed(" ".join(plain.split()), secrets)
-    steps = (step for fragment, step in NEXT_STEP.items() if fragment in text)
-    step = next(steps, None)
-    return f"{sentence.rstrip('.')}. {step}" if step else sentence

@@ -66,6 +66,7 @@ def data_version(
     }
     return content_hash("delta_data", 1, payload)
 
+
 # Where there was no table, there were no rows to keep.
 _REPLACING = frozenset({"Overwrite", "ErrorIfExists"})
 

@@ -69,7 +69,6 @@ def optimize(
         >>> done.metrics["files_compacted"], done.metrics["files_written"]
         (2, 1)
     """
-
     filters: Any = [(name, "in", sorted(within[name])) for name in sorted(within)]
     stated = _stated(z_order_by, filters)
 

@@ -17,11 +17,15 @@ from dagster_dfsession.delta.maintained import MaintenanceResult, existing_table
 _LOG = "_delta_log"
 # The second is what a killed writer leaves on a local disk.
 _DATA_FILE = re.compile(r"[.]parquet(#\d+)?$")
+# What a local writer leaves of its commit when it is killed right before that.
+_STAGED = re.compile(rf"^{_LOG}/[^/]+#\d+$")
 _CHECKPOINT = re.compile(rf"^{_LOG}/(\d{{20}})[.]checkpoint[.]")
 
 
 def find_orphans(location: Location, *, older_than_hours: int = 24) -> list[FileEntry]:
     """Return data files that no version in the log names, as killed writers leave them.
+
+    On this machine also commits of theirs that were never put in place.
 
     Directories whose name starts with an underscore are passed over, unless it is
     that of a partition column, and so are tables that lie below this one.
@@ -42,7 +46,7 @@ def find_orphans(location: Location, *, older_than_hours: int = 24) -> list[File
     old = [
         entry
         for entry in _own(entries)
-        if entry.modified <= before and _is_data(entry.path, divided)
+        if entry.modified <= before and _is_written(entry.path, divided)
     ]
     if not old:
         return []
@@ -94,7 +98,10 @@ def _own(entries: Iterable[FileEntry]) -> Iterator[FileEntry]:
             yield entry
 
 
-def _is_data(path: str, divided: list[str]) -> bool:
+def _is_written(path: str, divided: list[str]) -> bool:
+    """Whether a file is what a write leaves, or would have become so."""
+    if _STAGED.match(path):
+        return True
     columns = {f"{name}=" for name in divided}
     return _DATA_FILE.search(path) is not None and all(
         part[:1] not in ("_", ".") or any(map(part.startswith, columns))

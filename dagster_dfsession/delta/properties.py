@@ -95,6 +95,22 @@ def set_properties(location: Location, properties: Mapping[str, str]) -> None:
         table.alter.set_table_properties(dict(properties))
 
 
+def apply_declared(table: DeltaTable, location: Location, declared: Declared) -> None:
+    """Give a table what is declared of it and what it does not have.
+
+    What was declared before, and no longer is, stays.
+
+    Raises:
+        DeltaError: A row breaks a constraint, or another constraint has its name.
+    """
+    held = table.metadata().configuration
+    new = {k: v for k, v in declared.properties.items() if held.get(k) != v}
+    if new:
+        with delta_errors(location.uri, location.secrets):
+            table.alter.set_table_properties(new)
+    add_constraints(table, location, declared.constraints)
+
+
 def add_constraint(location: Location, name: str, expression: str) -> None:
     """Demand something of every row that is and will be in a table.
 

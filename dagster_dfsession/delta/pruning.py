@@ -155,20 +155,22 @@ def _within(
         condition.operator != "=" or not math.isfinite(value.as_py())
     ):
         return every  # the log leaves infinities and NaN out of the bounds
-    from_below = _filled(pc.less_equal(least, value), unknown=True)
-    from_above = _reaches(greatest, value)
-    if condition.operator == "=":
-        return pc.and_(from_below, from_above)
     if condition.operator == "!=":
         return every
-    return from_above if condition.operator in (">", ">=") else from_below
+    if condition.operator in (">", ">="):
+        return _reaches(greatest, value, condition.operator)
+    below = _COMPARISONS["<=" if condition.operator == "=" else condition.operator]
+    from_below = _filled(below(least, value), unknown=True)
+    if condition.operator == "=":
+        return pc.and_(from_below, _reaches(greatest, value, ">="))
+    return from_below
 
 
-def _reaches(greatest: "pa.Array[Any]", value: Any) -> Mask:
-    """Return where a file's greatest value may be at or above the value."""
+def _reaches(greatest: "pa.Array[Any]", value: Any, operator: Operator) -> Mask:
+    """Return where a file's greatest value may compare so with the value."""
     if pa.types.is_timestamp(greatest.type):
         greatest = pc.add(greatest, TIMESTAMP_STEP)
-    reached = _filled(pc.greater_equal(greatest, value), unknown=True)
+    reached = _filled(_COMPARISONS[operator](greatest, value), unknown=True)
     if not pa.types.is_string(greatest.type):
         return reached
     # A long text is cut off in the log: what begins with it may be greater.

@@ -33,7 +33,7 @@ from dagster_dfsession.delta.merge_source import (
     stored_columns,
 )
 from dagster_dfsession.delta.predicate import columns, to_sql
-from dagster_dfsession.delta.properties import add_constraints
+from dagster_dfsession.delta.properties import add_constraints, apply_declared
 from dagster_dfsession.delta.protocol import check_protocol
 from dagster_dfsession.delta.request import (
     WriteRequest,
@@ -100,7 +100,9 @@ def write_table(request: WriteRequest, stream: pa.RecordBatchReader) -> WriteRes
     check_there(request, table)
     stored = stored_columns(request.merge, stream.schema)
     check_partition_columns(request, table, stored.names)
-    first = next(stream, None)  # a query that fails at once creates no table
+    first = next(stream, None)  # a query that fails at once changes no table
+    if table is not None:
+        apply_declared(table, request.location, request.declared)
     if table is None and (
         request.partitioned or request.mode in ("append", "merge") or request.declared
     ):

@@ -35,8 +35,9 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
     deltalake DeltaTable. All of these can be returned.
 
     An asset's metadata may set `mode`, `merge`, `schema_mode`, `partition_expr` (the
-    column of the partition keys; required with partitions) and `partition_by`; an
-    input's metadata `version`, `columns` and `predicate`.
+    column of the partition keys; required with partitions), `partition_by`,
+    `contract`, `layout`, `table_properties` and `constraints`; an input's metadata
+    `version`, `timestamp`, `columns`, `predicate` and `changes`.
     """
 
     # A misspelt field is an error, and no error shows what the fields hold.

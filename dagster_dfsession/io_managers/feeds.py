@@ -87,8 +87,7 @@ def _position(
     if all(table is None for table in own.values()):
         return None
     positions = {
-        key: found.get(key) or _materialized(step, asset, key, source)
-        for key in keys
+        key: found.get(key) or _materialized(step, asset, key, source) for key in keys
     }
     if len(set(positions.values())) > 1:
         told = ", ".join(

@@ -12,12 +12,13 @@ from dagster_dfsession.delta.changes import START
 from dagster_dfsession.delta.location import Lake, open_table
 from dagster_dfsession.delta.partitions import partition_predicate
 from dagster_dfsession.delta.predicate import to_sql
-from dagster_dfsession.errors import TableNotFoundError
+from dagster_dfsession.errors import TableNotFoundError, UnsupportedTypeError, listing
 from dagster_dfsession.io_managers.changes import Changes
 from dagster_dfsession.io_managers.feeds import CHANGES, changed_since_last_read
 from dagster_dfsession.io_managers.handlers import (
     CHANGES_TYPE,
     DELTA_TABLE,
+    LOADERS,
     is_lazy,
     load_as,
     takes_none,
@@ -65,6 +66,12 @@ def load(context: dg.InputContext, lake: Lake, run: RunSession, lease: Lease) ->
     asset = "/".join(key)
     wanted = plain_metadata(context.definition_metadata)
     annotation = context.dagster_type.typing_type
+    if wanted.get(CHANGES) and type_name(annotation) == DELTA_TABLE:
+        raise UnsupportedTypeError(
+            f"input {asset}: the rows that changed were asked for, by 'changes', as a "
+            f"{DELTA_TABLE}, which is a whole table. Annotate the parameter with "
+            f"{listing([CHANGES_TYPE, *LOADERS])}, or leave 'changes' out."
+        )
     opened = open_input(run, lake, key, wanted)
     keys = _partition_keys(context)
     if opened is None:

@@ -9,7 +9,7 @@ from dagster_dfsession.delta.modes import SchemaMode, WriteMode
 from dagster_dfsession.errors import LocationError, SessionError, UnsupportedTypeError
 from dagster_dfsession.resources import DataFusionSessionResource
 from dagster_dfsession.steps.current import current_step
-from dagster_dfsession.steps.partitions import asset_target
+from dagster_dfsession.steps.partitions import asset_target, check_definition
 from dagster_dfsession.steps.publish import publish
 
 
@@ -48,6 +48,7 @@ def store(
             f"asset {key.to_user_string()!r} returned None: annotate it '-> None' if "
             "it writes nothing, or return its table"
         )
+    check_definition(context.definition_metadata, key.path)
     step = current_step()
     if step is None:
         raise SessionError("an output can only be handled in a step")

@@ -162,9 +162,13 @@ def files_by_input(
 ) -> dict[str, int]:
     """Return input table -> how many of its files were opened, if that is known."""
     opened = execution.files
+    if not execution.metrics.counted:
+        return {}
     if opened is None:
         every = execution.metrics.files_read
         return {inputs[0].table: every} if len(inputs) == 1 else {}
+    if len({each.uri for each in inputs}) < len(inputs):
+        return {}  # versions of one table share files
     found = {each.table: 0 for each in inputs}
     # One table may lie in the directory of another: the longest path is the right one.
     places = sorted(

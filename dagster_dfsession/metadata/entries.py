@@ -201,16 +201,20 @@ def _measures(made: Materialization) -> Metadata:
     elapsed = {ELAPSED_MS: round(made.elapsed_ms)}
     if made.metrics is None:
         return elapsed
+    held = elapsed | {
+        SPILLED_BYTES: made.metrics.spilled_bytes,
+        PEAK_MEMORY_BYTES: made.metrics.peak_memory_bytes,
+    }
+    if not made.metrics.counted:
+        return held
     total = sum(each.files for each in made.inputs)
     read = sum(made.files_read.values()) or made.metrics.files_read
-    return elapsed | {
+    return held | {
         ROWS_READ: made.metrics.rows_read,
         BYTES_SCANNED: made.metrics.bytes_scanned,
         FILES_READ: made.metrics.files_read,
         # A file that two scans opened counts twice as read, but was not pruned.
         FILES_PRUNED: max(total - read, 0),
-        SPILLED_BYTES: made.metrics.spilled_bytes,
-        PEAK_MEMORY_BYTES: made.metrics.peak_memory_bytes,
     }
 
 

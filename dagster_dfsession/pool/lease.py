@@ -133,12 +133,15 @@ class Lease:
         Raises:
             TableNotFoundError: There is none.
         """
+        return self._planned(self.named(name), self._bound)
+
+    def named(self, name: str) -> TableName:
+        """Return the schema and table of a name in SQL."""
         names = self._lent.plan.catalog
         *schema, table = name.split(".")
         if len(schema) > 1 and schema[0] == names.default_catalog:
             del schema[0]
-        found = (".".join(schema) or names.default_schema, table)
-        return self._planned(found, self._bound)
+        return (".".join(schema) or names.default_schema, table)
 
     def _planned(self, name: TableName, bound: Mapping[TableName, Table]) -> DataFrame:
         session = self._lent

@@ -8,6 +8,7 @@ from datafusion.plan import MetricsSet
 from dagster_dfsession.profile.base import Frozen
 
 SCAN = "DataSourceExec"
+UNCOUNTED = "DatasetExec"
 MOST_FILES = 200
 """Files opened up to which they are named: each has some 45 metrics to look through."""
 MEMORY = ("peak_mem_used", "build_mem_used")
@@ -23,6 +24,8 @@ class QueryMetrics(Frozen, frozen=True):
         spilled_bytes: Bytes written to disk because memory ran out.
         peak_memory_bytes: What operators reported to hold at most, added up. In
             DataFusion 55 joins report it; aggregates and sorts do not.
+        counted: Whether the engine counted all that was read; of an Arrow dataset, it
+            counts nothing.
     """
 
     rows_read: int
@@ -30,11 +33,13 @@ class QueryMetrics(Frozen, frozen=True):
     files_read: int
     spilled_bytes: int
     peak_memory_bytes: int
+    counted: bool = True
 
 
 def query_metrics(frame: DataFrame) -> QueryMetrics:
     """Add up the metrics of a frame that was executed through `execute_stream`."""
-    operators = frame.execution_plan().collect_metrics()
+    plan = frame.execution_plan()
+    operators = plan.collect_metrics()
     scans = [metrics for name, metrics in operators if SCAN in name.split("(")[0]]
     every = [metrics for _, metrics in operators]
     return QueryMetrics(
@@ -44,6 +49,7 @@ def query_metrics(frame: DataFrame) -> QueryMetrics:
         # The engine's own metrics are attributes; by name, it knows the others only.
         spilled_bytes=sum(each.spilled_bytes or 0 for each in every),
         peak_memory_bytes=sum(_total(every, name) for name in MEMORY),
+        counted=UNCOUNTED not in plan.display_indent(),
     )
 
 

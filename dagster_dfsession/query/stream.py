@@ -88,7 +88,9 @@ class Execution:
             raise
         finally:
             self._elapsed_ms = (time.perf_counter() - started) * 1000
-            if not complete:
+            if self.failure is not None and self.rows == 0:
+                self._ran = _NOTHING  # perhaps it could not even be planned
+            elif not complete:
                 self._ran = _Ended(query_metrics(frame), files_opened(frame))
             # A traceback holds what is not deleted.
             del frame
@@ -97,3 +99,15 @@ class Execution:
 class _Ended(NamedTuple):
     metrics: QueryMetrics
     files: frozenset[str] | None
+
+
+_NOTHING = _Ended(
+    QueryMetrics(
+        rows_read=0,
+        bytes_scanned=0,
+        files_read=0,
+        spilled_bytes=0,
+        peak_memory_bytes=0,
+    ),
+    frozenset(),
+)

@@ -4,6 +4,7 @@ import contextlib
 import re
 from collections.abc import Callable, Collection, Iterator
 
+from dagster_dfsession.delta.failures import explained, quotes_store
 from dagster_dfsession.errors import (
     ColumnNotFoundError,
     DfSessionError,
@@ -48,7 +49,10 @@ def engine_errors(
     except DfSessionError:
         raise
     except Exception as error:
-        raise query_error(str(error), doing, known_tables, home) from error
+        told = query_error(str(error), doing, known_tables, home)
+        if quotes_store(str(error)):  # which may show what it was opened with
+            raise told from None
+        raise told from error
 
 
 def query_error(
@@ -77,7 +81,7 @@ def query_error(
             f"{shortened(found[1], REASON_CHARS)} Raise runtime.memory_pool, lower "
             "execution.target_partitions, or let the query spill (runtime.spill)."
         )
-    return QueryError(f"{doing}: {shortened(text, REASON_CHARS)}")
+    return QueryError(f"{doing}: {shortened(explained(text), REASON_CHARS)}")
 
 
 def shortened(query: str, chars: int = 200) -> str:

@@ -11,7 +11,7 @@ from dagster_dfsession.delta.maintained import MaintenanceResult
 from dagster_dfsession.display import bounded, table_of
 from dagster_dfsession.errors import DfSessionError
 from dagster_dfsession.materialization.replayable import maintain_table
-from dagster_dfsession.metadata.budget import Metadata
+from dagster_dfsession.metadata.budget import Metadata, within_budget
 from dagster_dfsession.metadata.keys import (
     BYTES_REMOVED,
     FILES_COMPACTED,
@@ -76,7 +76,7 @@ def maintain_tables(
 def maintenance_metadata(
     done: Sequence[tuple[dg.AssetKey, MaintenanceResult]],
 ) -> Metadata:
-    """Return the measures of all steps together, and a table of the steps."""
+    """Return the measures of all steps together, and a table of the first steps."""
     rows: list[dict[str, Any]] = [
         {
             "table": bounded(key.to_user_string(), 60),
@@ -94,4 +94,4 @@ def maintenance_metadata(
         for name, key in _MEASURES.items()
     }
     columns = ("table", "step", "version", "measures", "note")
-    return {**found, MAINTENANCE: table_of(rows, columns)}
+    return within_budget({**found, MAINTENANCE: table_of(rows, columns)}, {})

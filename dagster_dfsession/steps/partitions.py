@@ -121,6 +121,22 @@ def asset_target(
     )
 
 
+def check_definition(metadata: Mapping[str, Any] | None, key: Sequence[str]) -> None:
+    """Refuse an asset whose definition says two things; an output may say another.
+
+    Raises:
+        DeltaError: It does.
+    """
+    stated = plain_metadata(metadata)
+    mode = stated.get(MODE, MERGE)
+    if MERGE in stated and mode != MERGE:
+        raise DeltaError(
+            f"asset {'/'.join(key)!r} has a {MERGE!r} in its metadata, and the mode "
+            f"{mode!r}, which would leave it out. Leave out one of the two; to write "
+            "one output otherwise, set the mode in the metadata of the output."
+        )
+
+
 def partition_request(
     definition: dg.PartitionsDefinition,
     keys: Sequence[str],

@@ -29,7 +29,7 @@ from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.run import RunSession
 from dagster_dfsession.profile.codec import dump_profile
 from dagster_dfsession.steps.current import current_step
-from dagster_dfsession.steps.partitions import asset_target
+from dagster_dfsession.steps.partitions import asset_target, check_definition
 
 AS_COMPOSED = "as composed"
 NATIVE = "native scans"
@@ -148,11 +148,13 @@ def publish_running_asset(
             "several outputs, return the values and use a DataFusionDeltaIOManager"
         )
     key = step.asset_key
+    metadata = step.assets_def.metadata_by_key.get(key, {})
+    check_definition(metadata, key.path)
     has_keys = step.has_partition_key or step.has_partition_key_range
     target = asset_target(
         lake,
         key.path,
-        step.assets_def.metadata_by_key.get(key, {}),
+        metadata,
         mode="overwrite",
         schema_mode="strict",
         partitions=step.assets_def.partitions_def,

@@ -29,7 +29,14 @@ def orphans(place: Location, hours: int = 24) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["part-0.parquet", "k=a/part-0.parquet", "part-0.parquet#1", "x/p.parquet"]
+    "name",
+    [
+        "part-0.parquet",
+        "k=a/part-0.parquet",
+        "part-0.parquet#1",
+        "x/p.parquet",
+        f"_delta_log/{2:020}.json#1",
+    ],
 )
 def test_what_no_version_names_is_found_and_removed(place: Location, name: str) -> None:
     write(place, {"k": ["a"], "x": [1]}, **owning("a"))

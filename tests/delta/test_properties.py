@@ -172,3 +172,32 @@ def test_metadata_that_declares_nothing_sensible_is_refused(run: Any) -> None:
 
     with pytest.raises(DeltaError, match="table_properties"):
         run(numbers)
+
+
+def test_what_is_declared_later_holds_from_the_next_write_on(place: Location) -> None:
+    write(place, {"x": [1]})
+    later = Declared(
+        properties={"delta.enableChangeDataFeed": "true"},
+        constraints={"positive": "x > 0"},
+    )
+    write(place, {"x": [2]}, mode="append", declared=later)
+    write(place, {"x": [3]}, mode="append", declared=later)
+
+    assert DeltaTable(place.uri).metadata().configuration == {
+        "delta.enableChangeDataFeed": "true",
+        "delta.constraints.positive": "x > 0",
+    }
+    with pytest.raises(DeltaError, match="constraint"):
+        write(place, {"x": [-1]}, mode="append", declared=later)
+    assert DeltaTable(place.uri).count() == 3
+
+
+def test_a_constraint_that_old_rows_break_is_refused_before_the_write(
+    place: Location,
+) -> None:
+    write(place, {"x": [-1]})
+    later = Declared(constraints={"positive": "x > 0"})
+    with pytest.raises(DeltaError):
+        write(place, {"x": [2]}, mode="append", declared=later)
+
+    assert DeltaTable(place.uri).version() == 0

@@ -9,7 +9,7 @@ from dagster_deltalake import AzureConfig, GcsConfig, LocalConfig, S3Config
 from datafusion import SessionContext
 
 from dagster_dfsession.config.storage import plain_options
-from dagster_dfsession.delta.location import Lake, Location
+from dagster_dfsession.delta.location import Lake, Location, open_table
 from dagster_dfsession.delta.stores import (
     AZURE,
     GCS,
@@ -19,6 +19,7 @@ from dagster_dfsession.delta.stores import (
     register_store,
     store_arguments,
 )
+from dagster_dfsession.errors import DeltaError
 
 KEY, SECRET = "AKIATESTONLY", "aGlkZGVu"  # also base64, as Azure wants it
 ABFSS = "abfss://box@account.dfs.core.windows.net/lake"
@@ -223,3 +224,29 @@ def test_a_store_is_made_and_tells_no_secret(uri: str, options: dict[str, str]) 
     for text in (repr(location), repr(ctx), engine_uri(location)):
         assert SECRET not in text
         assert KEY not in text
+
+
+@pytest.mark.parametrize(
+    ("uri", "options", "said"),
+    [
+        ("az://box", {"account_key": SECRET}, "Account must be specified"),
+        (
+            "az://box",
+            {"use_emulator": "true", "account_key": SECRET, "max_retries": "1"},
+            "check the endpoint and the network",
+        ),
+        ("az://box", {"account_name": "a", "account_key": "no/b64"}, "Access Key"),
+        ("gs://box", {"service_account": "/absent"}, "Unable to open service account"),
+        ("gs://box", {"service_account_key": f"{{{SECRET}"}, "decode service account"),
+    ],
+)
+def test_a_store_that_cannot_be_opened_is_told_without_its_secrets(
+    uri: str, options: dict[str, str], said: str
+) -> None:
+    with pytest.raises(DeltaError) as failed:
+        open_table(Lake(uri, options).table(["t"]))
+
+    assert str(failed.value).startswith(f"{uri}/t: ")
+    assert said in str(failed.value)
+    for secret in (SECRET, "no/b64", "/absent"):
+        assert secret not in str(failed.value)

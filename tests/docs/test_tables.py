@@ -14,6 +14,8 @@ import dagster_dfsession as dfs
 from dagster_dfsession.delta.merges import Merge
 from dagster_dfsession.delta.modes import SchemaMode, WriteMode
 from dagster_dfsession.io_managers import feeds, handlers, loading, versions
+from dagster_dfsession.pool import reading
+from dagster_dfsession.query import rebinding
 from dagster_dfsession.steps import contracts, declarations, layouts, partitions
 
 PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
@@ -87,6 +89,14 @@ def test_every_mode_and_kind_of_merge_is_in_a_table() -> None:
         if f"\n| `{word}` |" not in PAGE.read_text(encoding="utf-8")
     } == set()
     assert {word for word in get_args(SchemaMode) if f"`{word}`" not in page()} == set()
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [reading.NO_FILE_NEEDED, reading.PROVIDER_IS_CHEAPER, rebinding.OTHER_TYPES],
+)
+def test_the_reasons_against_a_native_scan_are_explained(reason: str) -> None:
+    assert reason in page()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from datafusion import DataFrame
 from deltalake import DeltaTable, write_deltalake
 
 from dagster_dfsession import Changes, DataFusionSessionResource
-from dagster_dfsession.errors import PartitionError, SessionError
+from dagster_dfsession.errors import PartitionError, SessionError, UnsupportedTypeError
 
 Run = Callable[..., dg.ExecuteInProcessResult]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -112,6 +112,20 @@ def test_an_input_of_any_type_is_changes_by_its_metadata(
 
     found = [{"x": x, "_change_type": "insert"} for x in (1, 2)]
     assert rows("down") == found
+
+
+def test_a_whole_table_of_changes_is_refused(run: Run, lake: Path) -> None:
+    def through(up: DeltaTable) -> DeltaTable:
+        return up
+
+    given = dg.AssetIn(metadata={"changes": True})
+    append(lake, 1)
+    with pytest.raises(UnsupportedTypeError) as refused:
+        read(run, dg.asset(through, name="down", ins={"up": given}))
+
+    assert "as a deltalake.DeltaTable, which is a whole table" in str(refused.value)
+    assert "Annotate the parameter with dagster_dfsession.Changes" in str(refused.value)
+    assert not (lake / "down").exists()
 
 
 days = dg.StaticPartitionsDefinition(["a", "b"])

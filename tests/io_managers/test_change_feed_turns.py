@@ -66,13 +66,13 @@ def at_once(
 
 
 @pytest.mark.parametrize("mode", ["append", "overwrite", "merge"])
-@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("table", ["new", "old"])
 def test_of_two_runs_that_have_read_the_same_changes_one_commits(
-    run: Run, lake: Path, rows: Rows, mode: str, is_new: bool
+    run: Run, lake: Path, rows: Rows, mode: str, table: str
 ) -> None:
     metadata = MERGING if mode == "merge" else {"mode": mode}
     append(lake, 1)
-    if not is_new:
+    if table == "old":
         run(dg.AssetSpec("up"), reading(metadata), selection=["down"])
         append(lake, 2)
     together = threading.Barrier(2)
@@ -80,7 +80,7 @@ def test_of_two_runs_that_have_read_the_same_changes_one_commits(
 
     assert "another run has committed the same changes" in str(failure)
     assert "Run again" in str(failure)
-    kept = [{"day": "a", "x": x} for x in ([1] if is_new else [1, 2])]
+    kept = [{"day": "a", "x": x} for x in ([1] if table == "new" else [1, 2])]
     assert rows("down") == (kept[-1:] if mode == "overwrite" else kept)
 
 
@@ -89,9 +89,7 @@ def test_of_two_runs_of_one_partition_one_commits(
     run: Run, lake: Path, rows: Rows, mode: str
 ) -> None:
     append(lake, 1)
-    asset = reading(
-        {**BY_DAY, "mode": mode}, threading.Barrier(2), partitions_def=DAYS
-    )
+    asset = reading({**BY_DAY, "mode": mode}, threading.Barrier(2), partitions_def=DAYS)
     [failure] = at_once(run, asset, "a", "a")
 
     assert "another run has committed the same changes" in str(failure)
@@ -103,9 +101,7 @@ def test_runs_of_two_partitions_both_commit(
     run: Run, lake: Path, rows: Rows, mode: str
 ) -> None:
     append(lake, 1)
-    asset = reading(
-        {**BY_DAY, "mode": mode}, threading.Barrier(2), partitions_def=DAYS
-    )
+    asset = reading({**BY_DAY, "mode": mode}, threading.Barrier(2), partitions_def=DAYS)
 
     assert at_once(run, asset, "a", "b") == []
     assert rows("down") == [{"day": "a", "x": 1}, {"day": "b", "x": 1}]

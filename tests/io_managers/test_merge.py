@@ -93,7 +93,13 @@ def test_an_output_may_say_otherwise_than_its_asset(run: Run, rows: Rows) -> Non
         return dg.Output(pa.table({"id": [1]}), metadata=gone)
 
     assert counts(run(deleting)) == [0, 0, 1, 1]
-    run(returning({"id": [9], "x": ["z"]}, metadata=BY_ID | {"mode": "overwrite"}))
+
+    @dg.asset(name="up", metadata=BY_ID)
+    def anew() -> dg.Output[Any]:
+        rows = pa.table({"id": [9], "x": ["z"]})
+        return dg.Output(rows, metadata={"mode": "overwrite"})
+
+    run(anew)
     assert rows("up") == [{"id": 9, "x": "z"}]
 
 
@@ -239,3 +245,11 @@ def test_mode_ignore_does_not_pass_over_a_partition_without_rows(
     with pytest.raises(CommitError, match="of the partitions of this run, b have no r"):
         run(asset, keys=("a", "b"))
     assert rows("up") == [{"id": 1, "k": "a"}]
+
+
+def test_a_definition_with_a_merge_and_another_mode_is_refused(run: Run) -> None:
+    metadata = {"mode": "append", "merge": {"on": ["x"]}}
+    up = dg.asset(lambda: pa.table({"x": [1]}), name="up", metadata=metadata)
+
+    with pytest.raises(DeltaError, match="and the mode 'append', which would leave it"):
+        run(up)

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pytest
-from datafusion import udf
+from datafusion import SessionContext, udf
 
 from dagster_dfsession.errors import QueryError
 from dagster_dfsession.pool.lease import Lease
@@ -178,3 +179,12 @@ def test_a_stream_is_what_the_engine_gives(query: str, lent: Lent, files: Path) 
     assert sorted(map(str, read.to_pylist())) == sorted(map(str, expected.to_pylist()))
     assert read.schema.names == expected.schema.names
     assert read.schema.types == expected.schema.types
+
+
+def test_of_an_arrow_dataset_nothing_is_counted() -> None:
+    ctx = SessionContext()
+    ctx.register_dataset("t", ds.dataset(pa.table({"n": [1, 2]})))
+    execution = Execution(ctx.sql("SELECT n FROM t"), "reading t")
+    execution.reader.read_all()
+
+    assert not execution.metrics.counted

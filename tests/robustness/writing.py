@@ -23,14 +23,7 @@ BATCH_ROWS = 2_000
 ROWS = BATCHES * BATCH_ROWS
 FILE_BYTES = 200_000  # so that a write has several files
 TOKEN = "robustness.token"  # noqa: S105  # the name of a key in a commit
-SCHEMA = pa.schema(
-    [
-        pa.field("k", pa.string()),
-        pa.field("token", pa.string()),
-        pa.field("n", pa.int64()),
-        pa.field("x", pa.int64()),
-    ]
-)
+SCHEMA = pa.table({"k": [""], "token": [""], "n": [0], "x": [0]}).schema
 
 Content: TypeAlias = AbstractSet[tuple[str, str]]
 """Which tokens a table has in which partition, each of them whole."""

@@ -1,19 +1,32 @@
 """Tables on an object store, read by the engine's own scans."""
 
-from collections.abc import Iterator
+import contextlib
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from deltalake import DeltaTable
 
 from dagster_dfsession.delta.location import Lake, Location
-from dagster_dfsession.errors import DeltaError
+from dagster_dfsession.errors import DeltaError, DfSessionError
 from dagster_dfsession.pool.reading import NATIVE, PROVIDER, bound
 from dagster_dfsession.query.stream import Execution
 from tests.delta.writing import owning, write
-from tests.s3.seaweed import LIMITED, S3Server
+from tests.s3.seaweed import (
+    ACCESS_KEY,
+    BUCKET,
+    LIMITED,
+    SECRET_KEY,
+    S3Server,
+    running_server,
+    weed_binary,
+)
 from tests.scans.reading import Reader, reader_of
 
+SOON_S = 20
 VALUES = ["a b", "100%", "a/b", "a%20b", "ü", "x?y#z", "k'1", 'q"', "..", "[1]", "日本"]
 
 
@@ -130,3 +143,40 @@ def test_sql_of_a_frame_is_bound_too(reader: Reader) -> None:
 
     assert "DataSourceExec" in reading.frame.execution_plan().display_indent()
     assert Execution(reading.frame, "f").reader.read_all().to_pylist() == [{"n": 4}]
+
+
+@pytest.mark.slow
+def test_a_server_that_goes_away_is_told_soon_and_without_secrets(
+    tmp_path: Path,
+) -> None:
+    weed = weed_binary()
+    if weed is None:
+        pytest.skip("there is no `weed` binary")
+    query = "SELECT n FROM t WHERE k = 'a'"
+    with contextlib.ExitStack() as readers:
+        with running_server(weed, tmp_path) as server:
+            lake = Lake(f"s3://{BUCKET}/lake", server.options)
+            write(lake.table(["t"]), {"k": ["a", "b"], "n": [1, 2]}, **owning("a", "b"))
+            lacking = server.options | {"aws_virtual_hosted_style_request": "false"}
+            native, provider, unbound = [
+                readers.enter_context(
+                    reader_of(lake.root.uri, max_retries="1", **options)
+                )
+                for options in (server.options, lacking, server.options)
+            ]
+            frames = [each.read(query).frame for each in (native, provider)]
+            unbound.lease.sql(query)
+        uses: list[Callable[[], object]] = [
+            *(Execution(frame, "reading t").reader.read_all for frame in frames),
+            lambda: unbound.read(query),
+        ]
+        for use in uses:
+            started = time.monotonic()
+            with pytest.raises(DfSessionError) as failed:
+                use()
+            assert time.monotonic() - started < SOON_S
+            said = "".join(traceback.format_exception(failed.value))
+            assert server.endpoint in str(failed.value)
+            assert "check the endpoint and the network" in str(failed.value)
+            assert SECRET_KEY not in said
+            assert ACCESS_KEY not in said

@@ -1,5 +1,6 @@
 """What the engine says, as errors of this package."""
 
+import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -211,3 +212,21 @@ def test_a_shortened_text_is_one_line_of_bounded_length(text: str, chars: int) -
     assert len(line) <= chars
     assert len(line.splitlines()) <= 1
     assert line.removesuffix("…") in " ".join(text.split())
+
+
+def test_what_a_store_answers_shows_no_key_and_no_token() -> None:
+    answer = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>ExpiredToken</Code>'
+        "<Message>The provided token has expired.</Message><Token-0>FwoG/hidden"
+        "</Token-0><AWSAccessKeyId>AKIAHIDDEN</AWSAccessKeyId></Error>"
+    )
+    with pytest.raises(QueryError) as failed, engine_errors("reading t"):
+        raise Exception(  # noqa: TRY002  # as the engine raises it
+            f"Object Store error: \x1b[31m↳\x1b[0m 403 Forbidden\n{answer}"
+        )
+
+    assert str(failed.value) == snapshot(
+        "reading t: Object Store error: 403 Forbidden ExpiredToken: The provided token has expired. Check the storage options: key, secret, region and endpoint."
+    )
+    said = "".join(traceback.format_exception(failed.value)).lower()
+    assert "hidden" not in said
