@@ -20,6 +20,7 @@ class InspectedStream:
     Args:
         source: Read once, batch by batch.
         target: Columns and types of the table, in its order.
+        table: Its address, for messages.
         required: Columns of the table that take no NULL.
         predicate: What every row must satisfy; None asks nothing.
 
@@ -34,12 +35,14 @@ class InspectedStream:
         source: Iterable[pa.RecordBatch],
         target: pa.Schema,
         *,
+        table: str = "the table",
         required: Collection[str] = (),
         predicate: Predicate | None = None,
     ) -> None:
         self.rows = 0
         self.failure: BaseException | None = None
         self.target = target
+        self._table = table
         self._required = required
         self._predicate = predicate
         self._owned = None if predicate is None else to_expression(predicate, target)
@@ -90,17 +93,18 @@ class InspectedStream:
             return _plain(values, field.type).cast(field.type)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise SchemaMismatchError(
-                f"the column {field.name!r} of type {values.type} cannot be written "
-                f"as {field.type} without loss: {error}. Cast or round it in the query."
+                f"{self._table}: the column {field.name!r} of type {values.type} "
+                f"cannot be written as {field.type} without loss: {error}. Cast or "
+                "round it in the query."
             ) from error
 
     def _check_nulls(self, batch: pa.RecordBatch) -> None:
         for name in self._required:
             if name in batch.schema.names and (count := batch.column(name).null_count):
                 raise SchemaMismatchError(
-                    f"{count} of {batch.num_rows} rows of a batch are NULL in "
-                    f"{name!r}, which is NOT NULL in the table. Filter them, or drop "
-                    "the constraint with table.alter.drop_not_null."
+                    f"{self._table}: {count} of {batch.num_rows} rows of a batch are "
+                    f"NULL in {name!r}, which is NOT NULL in the table. Filter them, "
+                    "or drop the constraint with table.alter.drop_not_null."
                 )
 
     def _check_rows(self, batch: pa.RecordBatch) -> None:
@@ -113,10 +117,10 @@ class InspectedStream:
         outside = rows.filter(~self._owned | self._owned.is_null()).select(deciding)
         examples = outside.group_by(deciding).aggregate([]).slice(0, _EXAMPLES)
         raise PartitionError(
-            f"{outside.num_rows} of {self.rows + rows.num_rows} rows read so far lie "
-            "outside the partition keys of this run, and nothing was written; for "
-            f"example {examples.to_pylist()}. Filter the asset to its keys, or correct "
-            "its partition_expr."
+            f"{self._table}: {outside.num_rows} of {self.rows + rows.num_rows} rows "
+            "read so far lie outside the partition keys of this run, and nothing was "
+            f"written; for example {examples.to_pylist()}. Filter the asset to its "
+            "keys, or correct its partition_expr."
         )
 
 

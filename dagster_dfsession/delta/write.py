@@ -158,6 +158,7 @@ def _inspected(
     return InspectedStream(
         batches,
         frame_columns(request.merge, stored, schema),
+        table=request.location.uri,
         required=[field.name for field in own if not field.nullable],
         predicate=request.predicate,
     )
