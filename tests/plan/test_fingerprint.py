@@ -155,11 +155,11 @@ def test_the_profile_hashes_of_the_presets_stay() -> None:
 
     assert hashes == snapshot(
         {
-            "default": '3d1c82226fd331b63f172572e2f16b4dd9c43e756128a699978fe64d64641f9b',
-            "dev": 'eaeb21949fcb18da88e7b901bf6affa65aaaf8ad39257006eb57f054f7def8cd',
-            "prod": '71113bf86248514435bceca735a46f10d2d5da4c0609b18cfb69dcb96f32fdd7',
-            "low_memory": '53cd9934db6ebdae9f13a4d3325efc1b7d923e88b7cb5e14e67f24fd41191769',
-            "reproducible": '9458f55e9127aac525470a223aa6239654ce91e610c5eacecd57d0da907e2555',
+            "default": "3d1c82226fd331b63f172572e2f16b4dd9c43e756128a699978fe64d64641f9b",
+            "dev": "eaeb21949fcb18da88e7b901bf6affa65aaaf8ad39257006eb57f054f7def8cd",
+            "prod": "71113bf86248514435bceca735a46f10d2d5da4c0609b18cfb69dcb96f32fdd7",
+            "low_memory": "53cd9934db6ebdae9f13a4d3325efc1b7d923e88b7cb5e14e67f24fd41191769",
+            "reproducible": "9458f55e9127aac525470a223aa6239654ce91e610c5eacecd57d0da907e2555",
         }
     )
 
