@@ -203,12 +203,19 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         return explained(frame, self.lease, self.run.tables)
 
     def stream(
-        self, query: str, *, params: Mapping[str, Any] | None = None, **tables: Any
+        self,
+        query: "str | DataFrame",
+        *,
+        params: Mapping[str, Any] | None = None,
+        **tables: Any,
     ) -> "Result":
         """Return the rows of a query as they come: to read, to write, to cancel.
 
+        Only the files that it needs are read; of a frame that is collected by its own
+        methods, all are.
+
         Args:
-            query: As in `sql`.
+            query: As in `sql`, or a frame of this session.
             params: As in `sql`.
             **tables: As in `sql`.
 
@@ -219,10 +226,12 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         from dagster_dfsession.pool.reading import bound  # noqa: PLC0415
         from dagster_dfsession.query.result import Result  # noqa: PLC0415
 
-        lease = self.lease
-        frame = lease.sql(query, params=params, tables=tables)
-        reading = bound(frame, lease, self.run.tables)
-        return Result(reading.frame, f"reading {' '.join(query.split())[:200]!r}")
+        lease, what = self.lease, "a frame"
+        if isinstance(query, str):
+            what = repr(" ".join(query.split())[:200])
+            query = lease.sql(query, params=params, tables=tables)
+        reading = bound(query, lease, self.run.tables)
+        return Result(reading.frame, f"reading {what}")
 
     def table(
         self,

@@ -1,15 +1,20 @@
 """What DataFusion is given to read a Delta table with."""
 
 import functools
+import logging
 import operator
 from typing import cast
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
+from dagster_dfsession.delta.arrow_types import table_schema
+from dagster_dfsession.delta.data_files import DataFiles
 from dagster_dfsession.delta.failures import delta_errors
 from dagster_dfsession.delta.location import Location
-from dagster_dfsession.errors import DeltaError
+
+LOG = logging.getLogger("dagster_dfsession")
 
 
 def provider_of(table: DeltaTable, location: Location) -> DeltaTable | ds.Dataset:
@@ -21,23 +26,25 @@ def provider_of(table: DeltaTable, location: Location) -> DeltaTable | ds.Datase
     an Arrow dataset of its files.
 
     A dataset has its filters applied by Arrow, for which NaN is neither less nor
-    greater than a number, and which has no binary for deletion vectors and renamed
-    columns.
+    greater than a number. It knows no deletion vectors and no mapped columns: a table
+    that has them is read whole by deltalake, and held in memory.
 
     Raises:
-        DeltaError: The table is on an object store and has such a feature.
+        DeltaError: The table cannot be read.
     """
     if location.is_local:
         return table
+    feature = DataFiles(table, location).reader_feature
     with delta_errors(location.uri, location.secrets):
-        if table.metadata().configuration.get("delta.columnMapping.mode", "none") != (
-            "none"
-        ):
-            raise DeltaError(
-                f"{location}: the table maps its columns to other names, and such a "
-                "table can only be read in a local directory; write it anew without "
-                "the property delta.columnMapping.mode"
+        if feature is not None:
+            LOG.warning(
+                "%s has the feature %s, which only deltalake reads, and on an object "
+                "store only as a whole: its rows are held in memory",
+                location,
+                feature,
             )
+            rows = pa.RecordBatchReader.from_stream(table.scan()).read_all()
+            return ds.dataset(rows.cast(table_schema(table)))
         dataset = cast("ds.FileSystemDataset", table.to_pyarrow_dataset())
     columns = frozenset(table.metadata().partition_columns)
     files = [

@@ -14,7 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from dagster_dfsession.delta.location import Location
 from dagster_dfsession.delta.provider import provider_of
-from dagster_dfsession.errors import DeltaError
+from tests.scans.foreign import deletion_vector, write_foreign
 
 STORE = Location("s3://bucket/t")
 UTC = dt.timezone.utc
@@ -81,11 +81,37 @@ def test_files_of_other_partitions_are_not_read(table: DeltaTable) -> None:
     assert len(list(files.get_fragments(ds.field("k").is_null()))) == 1
 
 
-def test_a_table_with_mapped_columns_is_refused(tmp_path: Path) -> None:
-    place = tmp_path / "t"
-    write_deltalake(place, pa.table({"x": [1]}))
-    log = place / "_delta_log" / f"{0:020}.json"
-    properties = '"configuration":{"delta.columnMapping.mode":"name"}'
-    log.write_text(log.read_text().replace('"configuration":{}', properties))
-    with pytest.raises(DeltaError, match="maps its columns to other names"):
-        provider_of(DeltaTable(place), STORE)
+def test_rows_that_only_deltalake_can_tell_are_read_by_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_foreign(
+        tmp_path / "t",
+        pa.table({"n": [1, 2, 3]}),
+        features=["deletionVectors"],
+        properties={"delta.enableDeletionVectors": "true"},
+        add={"deletionVector": deletion_vector([1])},
+    )
+    ctx = SessionContext()
+    table = DeltaTable(str(tmp_path / "t"))
+    ctx.register_table("t", Table(provider_of(table, STORE)))
+
+    assert ctx.sql("SELECT n FROM t WHERE n > 1").to_pydict() == {"n": [3]}
+    assert "has the feature deletionVectors, which only deltalake reads" in caplog.text
+
+
+def test_mapped_columns_have_their_new_names(tmp_path: Path) -> None:
+    mapped = {
+        "delta.columnMapping.id": 1,
+        "delta.columnMapping.physicalName": "n",
+    }
+    write_foreign(
+        tmp_path / "t",
+        pa.table({"n": [1, 2]}),
+        features=["columnMapping"],
+        properties={"delta.columnMapping.mode": "name"},
+        fields=[{"name": "new", "type": "long", "nullable": True, "metadata": mapped}],
+    )
+    files = provider_of(DeltaTable(str(tmp_path / "t")), STORE)
+
+    assert isinstance(files, ds.Dataset)
+    assert files.to_table().to_pydict() == {"new": [1, 2]}

@@ -236,3 +236,24 @@ def test_an_asset_streams_a_query_over_the_tables_of_the_run(
     run(up, down)
 
     assert pq.read_table(tmp_path / "n.parquet").to_pylist() == [{"n": 2}, {"n": 3}]
+
+
+def test_a_frame_that_is_streamed_opens_only_the_files_it_needs(
+    run: Callable[..., dg.ExecuteInProcessResult],
+) -> None:
+    opened: list[int] = []
+
+    @dg.asset(metadata={"partition_by": ["k"]})
+    def up() -> pa.Table:
+        return pa.table({"k": ["a", "b", "c"], "n": [1, 2, 3]})
+
+    @dg.asset(deps=[up])
+    def down(dfsession: DataFusionSessionResource) -> None:
+        frame = dfsession.table("up").filter("k = 'b'").select("n")
+        with dfsession.stream(frame) as result:
+            assert result.to_table().to_pydict() == {"n": [2]}
+            opened.append(result.metrics.files_read)
+
+    run(up, down)
+
+    assert opened == [1]
