@@ -9,7 +9,11 @@ from dagster_dfsession.delta.modes import SchemaMode, WriteMode
 from dagster_dfsession.errors import LocationError, SessionError, UnsupportedTypeError
 from dagster_dfsession.resources import DataFusionSessionResource
 from dagster_dfsession.steps.current import current_step
-from dagster_dfsession.steps.partitions import asset_target, check_definition
+from dagster_dfsession.steps.partitions import (
+    asset_target,
+    check_definition,
+    misspelt,
+)
 from dagster_dfsession.steps.publish import publish
 
 
@@ -49,6 +53,8 @@ def store(
             "it writes nothing, or return its table"
         )
     check_definition(context.definition_metadata, key.path)
+    for hint in misspelt(context.definition_metadata):
+        context.log.warning("asset %s: %s", key.to_user_string(), hint)
     step = current_step()
     if step is None:
         raise SessionError("an output can only be handled in a step")

@@ -19,6 +19,8 @@ from dagster_dfsession.materialization.unique_keys import Held, UniqueKeys
 from dagster_dfsession.session.failures import engine_errors, shortened
 
 EXAMPLES = 5
+NO_TABLE = '"?table?".'
+"""What the engine calls the table of rows that have none."""
 _ROWS_AT_ONCE = 65_536
 """A call of the engine takes half a millisecond, however few the rows."""
 _BYTES_AT_ONCE = 32 * 1024 * 1024
@@ -148,9 +150,10 @@ class ContractRows:
                 found[name] = frame.parse_sql_expr(f"({sql}) IS FALSE")
                 frame.select(found[name].alias("broken")).collect()
             except Exception as error:  # noqa: BLE001  # the engine has no class for it
+                said = str(error).replace(NO_TABLE, "")
                 refused = ContractError(
                     f"{self._asset}: the check {name!r} of its contract, {sql!r}, is "
-                    f"no condition on its columns: {shortened(str(error), 400)} It may "
+                    f"no condition on its columns: {shortened(said, 400)} It may "
                     "use the columns of one row, and the functions of the session."
                 )
                 refused.asset = self._asset

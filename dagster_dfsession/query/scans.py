@@ -44,8 +44,9 @@ _TURNED: Mapping[str, Operator] = MappingProxyType(
 """The operator that says the same with both sides exchanged."""
 
 
-DECIDES = re.compile(r"Filter: | Join: |Sort: |_filters=")
-"""What in a plan depends on values to say which rows there are, or how many."""
+DECIDES = re.compile(r"Filter: | Join: |Sort: |_filters=|\b(?:min|max)\(")
+"""What in a plan makes the engine leave out files by their statistics. The least and
+the greatest value are among it: a file that cannot better them is not read."""
 
 
 class Wanted(msgspec.Struct, frozen=True):

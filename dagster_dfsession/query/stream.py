@@ -80,6 +80,10 @@ class Execution:
             with engine_errors(self._doing):
                 for batch in self._run(frame):
                     arrow = batch.to_pyarrow()
+                    if arrow.schema != self.schema:
+                        # A plan and its batches may differ in what can be NULL.
+                        columns = arrow.columns
+                        arrow = pa.RecordBatch.from_arrays(columns, schema=self.schema)
                     self.rows += arrow.num_rows
                     yield arrow
             complete = True

@@ -1,6 +1,7 @@
 """From Dagster's partitions and an asset's metadata to columns and values."""
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
 import dagster as dg
@@ -22,10 +23,14 @@ from dagster_dfsession.errors import (
     listing,
 )
 from dagster_dfsession.materialization.target import Target
-from dagster_dfsession.steps.contracts import asset_contract
+from dagster_dfsession.steps.contracts import CONTRACT, asset_contract
 from dagster_dfsession.steps.current import run_start
-from dagster_dfsession.steps.declarations import asset_declared
-from dagster_dfsession.steps.layouts import asset_layout
+from dagster_dfsession.steps.declarations import (
+    CONSTRAINTS,
+    TABLE_PROPERTIES,
+    asset_declared,
+)
+from dagster_dfsession.steps.layouts import LAYOUT, asset_layout
 
 T = TypeVar("T")
 
@@ -34,6 +39,20 @@ PARTITION_BY = "partition_by"
 MODE = "mode"
 SCHEMA_MODE = "schema_mode"
 MERGE = "merge"
+KNOWN = frozenset(
+    {
+        CONSTRAINTS,
+        CONTRACT,
+        LAYOUT,
+        MERGE,
+        MODE,
+        PARTITION_BY,
+        PARTITION_EXPR,
+        SCHEMA_MODE,
+        TABLE_PROPERTIES,
+    }
+)
+"""Metadata of an asset that says how its table is written."""
 
 
 def plain_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -135,6 +154,24 @@ def check_definition(metadata: Mapping[str, Any] | None, key: Sequence[str]) -> 
             f"{mode!r}, which would leave it out. Leave out one of the two; to write "
             "one output otherwise, set the mode in the metadata of the output."
         )
+
+
+def misspelt(metadata: Mapping[str, Any] | None) -> Iterator[str]:
+    """Tell the metadata that means nothing here, and nearly something.
+
+    Only a hint: any other key may be somebody's own.
+
+    Examples:
+        >>> list(misspelt({"modee": "append", "owner": "me"}))
+        ["the metadata 'modee' means nothing to the IO manager; is it 'mode'?"]
+    """
+    for key in sorted(set(metadata or {}) - KNOWN):
+        near = difflib.get_close_matches(key, KNOWN, n=1, cutoff=0.85)
+        if near:
+            yield (
+                f"the metadata {key!r} means nothing to the IO manager; is it "
+                f"{near[0]!r}?"
+            )
 
 
 def partition_request(

@@ -206,3 +206,12 @@ def test_no_file_is_read_of_a_table_without_rows(tmp_path: Path) -> None:
 )
 def test_the_cheapest_way_is_taken(work: Work, shape: str) -> None:
     assert cheapest(work) == shape
+
+
+def test_what_statistics_answer_can_be_read_whole(tmp_path: Path) -> None:
+    for word in ("a", "b"):
+        part = pa.table({"word": [word, None]})
+        write_deltalake(str(tmp_path / "t"), part, mode="append")
+    with reader_of(tmp_path) as reader:
+        found = reader.rows("SELECT min(word) AS first, max(word) AS last FROM t")
+        assert found.to_pylist() == [{"first": "a", "last": "b"}]

@@ -21,6 +21,8 @@ QUERIES = (
     f"SELECT k FROM t WHERE f = {NAN}",
     "SELECT k FROM t WHERE isnan(f)",
     "SELECT max(f), min(f), count(f) FROM t",
+    "SELECT max(f) AS high FROM t",
+    "SELECT max(f) AS high, min(k) AS low FROM t WHERE k > 0",
     "SELECT k FROM t ORDER BY f DESC LIMIT 1",
     f"SELECT k FROM t JOIN (VALUES ({NAN})) v(x) ON f = x",
     "SELECT f, count(*) FROM t GROUP BY f",
