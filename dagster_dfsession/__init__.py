@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from dagster_dfsession.errors import (
+    CodeLocationError,
     ColumnNotFoundError,
     CommitError,
     ContractError,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Changes",
+    "CodeLocationError",
     "ColumnNotFoundError",
     "CommitError",
     "ContractError",

@@ -23,7 +23,8 @@ DfSessionError
 │   ├── ContractError          rows or columns break what the asset promises
 │   └── CommitError            Delta Lake refused the commit
 ├── UnsupportedTypeError       no handler for a type (also TypeError)
-└── RecordError                a session record is missing or is not what it claims
+├── RecordError                a session record is missing or is not what it claims
+└── CodeLocationError          a code location, or an asset of it, was not found
 
 Each constructor takes the message alone, so every error survives pickling; facts
 that a program may want are attributes, set by the class method that builds the text.
@@ -165,22 +166,52 @@ class PoolExhaustedError(PoolError):
     """All sessions of the pool are lent out."""
 
 
+class Place(NamedTuple):
+    """A place in the text of a query, counted from 1."""
+
+    line: int
+    column: int
+
+
 class QueryError(DfSessionError):
-    """The engine refused or stopped a query."""
+    """The engine refused or stopped a query.
+
+    Attributes:
+        kind: What is wrong, in a word (`session/failure_rules.py` has all of them);
+            `engine`: only the engine knows.
+        places: Where that stands in the query's text, first to last; empty: not known.
+        table: The table, as the query spells it; None: it is about no table.
+        name: The column, function, parameter or statement, likewise.
+        suggestion: What was probably meant in its place.
+    """
+
+    kind: str = "engine"
+    places: tuple[Place, ...] = ()
+    table: str | None = None
+    name: str | None = None
+    suggestion: str | None = None
+
+    @property
+    def line(self) -> int | None:
+        """The line of the first place."""
+        return self.places[0].line if self.places else None
+
+    @property
+    def column(self) -> int | None:
+        """The column of the first place, in characters."""
+        return self.places[0].column if self.places else None
 
 
 class SqlPolicyError(QueryError):
     """The SQL policy of the profile forbids the statement."""
 
+    kind = "policy"
+
 
 class TableNotFoundError(QueryError):
-    """A query names a table that is not there.
+    """A query names a table that is not there."""
 
-    Attributes:
-        table: The name, as the query spells it.
-    """
-
-    table: str
+    kind = "table"
 
     @classmethod
     def named(cls, table: str, known: Collection[str]) -> Self:
@@ -192,19 +223,26 @@ class TableNotFoundError(QueryError):
             " or by a name passed to sql(query, name=frame) or register(name, frame)."
         )
         error.table = table
+        error.suggestion = None if table in known else nearest(table, known)
         return error
 
 
 class ColumnNotFoundError(QueryError):
     """A query names a column that is not there."""
 
+    kind = "column"
+
 
 class FunctionFailedError(QueryError):
     """A user function raised while the query ran."""
 
+    kind = "function_failed"
+
 
 class MemoryLimitError(QueryError):
     """The query needed more memory than the session has."""
+
+    kind = "memory"
 
 
 class DeltaError(DfSessionError):
@@ -259,3 +297,7 @@ class UnsupportedTypeError(DfSessionError, TypeError):
 
 class RecordError(DfSessionError):
     """A session record is missing or is not what its name claims."""
+
+
+class CodeLocationError(DfSessionError):
+    """A code location could not be loaded, or has not what was asked for."""

@@ -1,11 +1,9 @@
 """Inputs: a table at the run's version, cut down to the step's partitions."""
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from datafusion import DataFrame
 
 from dagster_dfsession.delta.arrow_types import table_schema
 from dagster_dfsession.delta.changes import START
@@ -25,8 +23,8 @@ from dagster_dfsession.io_managers.handlers import (
     type_name,
 )
 from dagster_dfsession.io_managers.versions import open_input
-from dagster_dfsession.plan.quoting import quoted_identifier
 from dagster_dfsession.pool.changed import ChangedTable
+from dagster_dfsession.pool.inputs import Narrowing
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.reading import bound
 from dagster_dfsession.pool.run import RunSession
@@ -83,16 +81,15 @@ def load(context: dg.InputContext, lake: Lake, run: RunSession, lease: Lease) ->
         return load_as(annotation, nothing, asset)
     if wanted.get(CHANGES) or type_name(annotation) == CHANGES_TYPE:
         opened = changed_since_last_read(opened, run)
-    narrow = functools.partial(
-        _narrowed,
-        filters=[
+    narrowing = Narrowing(
+        filters=(
             *([] if keys is None else [_partition_filter(context, opened, keys)]),
             *([wanted[PREDICATE]] if wanted.get(PREDICATE) else []),
-        ],
-        columns=wanted.get(COLUMNS),
+        ),
+        columns=_columns(wanted),
     )
     with engine_errors(f"reading input {asset}"):
-        frame = lease.load(opened, None if keys is None else tuple(keys), narrow)
+        frame = lease.load(opened, None if keys is None else tuple(keys), narrowing)
     if type_name(annotation) == CHANGES_TYPE:
         return _changes(opened, frame)
     if type_name(annotation) == DELTA_TABLE:
@@ -104,15 +101,11 @@ def load(context: dg.InputContext, lake: Lake, run: RunSession, lease: Lease) ->
     return load_as(annotation, frame, asset)
 
 
-def _narrowed(
-    rows: DataFrame, *, filters: Sequence[str], columns: str | Sequence[str] | None
-) -> DataFrame:
-    for each in filters:
-        rows = rows.filter(each)
+def _columns(wanted: Mapping[str, Any]) -> tuple[str, ...] | None:
+    columns = wanted.get(COLUMNS)
     if not columns:
-        return rows
-    names = [columns] if isinstance(columns, str) else columns
-    return rows.select(*map(quoted_identifier, names))
+        return None
+    return (columns,) if isinstance(columns, str) else tuple(columns)
 
 
 def _changes(opened: OpenedTable, frame: DataFrame) -> Changes:

@@ -11,8 +11,10 @@ from dagster_dfsession.profile.base import Frozen
 from dagster_dfsession.profile.bootstrap import BootstrapProfile
 from dagster_dfsession.profile.catalog import CatalogProfile
 from dagster_dfsession.profile.delta import DeltaProfile
+from dagster_dfsession.profile.extensions import Extension, RulesProfile
 from dagster_dfsession.profile.fields import hashed_payload
 from dagster_dfsession.profile.functions import FunctionsProfile
+from dagster_dfsession.profile.hooks import HooksProfile
 from dagster_dfsession.profile.named import resolved
 from dagster_dfsession.profile.runtime import MemoryPool, Spill
 from dagster_dfsession.profile.session import SessionProfile
@@ -54,7 +56,9 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
         profile: What was asked for; kept for the record, nothing reads its parts.
         catalog: Names of the default catalog and schema.
         settings: All settings, sorted by key.
-        hooks: Import paths, called in this order.
+        extensions: Installed in this order, before the first query is planned.
+        rules: Changes to the optimizer, made then as well.
+        hooks: User code by import path, called in this order.
         steps: The phases in order, each with the names of what it installs.
     """
 
@@ -66,7 +70,9 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     spill: Spill
     statements: Statements
     functions: FunctionsProfile
-    hooks: tuple[str, ...]
+    extensions: tuple[Extension, ...]
+    rules: RulesProfile
+    hooks: HooksProfile
     delta: DeltaProfile
     bootstrap: BootstrapProfile
     reporting: Reporting
@@ -139,7 +145,9 @@ def plan_session(profile: SessionProfile) -> SessionPlan:
             prepared=profile.sql.prepared,
         ),
         functions=profile.functions,
-        hooks=profile.hooks.after_session,
+        extensions=profile.extensions,
+        rules=profile.rules,
+        hooks=profile.hooks,
         delta=profile.delta,
         bootstrap=profile.bootstrap,
         reporting=Reporting(
@@ -158,12 +166,17 @@ def _steps(
     items: dict[Phase, tuple[str, ...]] = {
         Phase.CONTEXT: tuple(setting.key for setting in settings),
         Phase.FILESYSTEMS: ("url tables",) if profile.sql.url_tables else (),
+        Phase.PLANNING_EXTENSIONS: (
+            *(each.path for each in profile.extensions),
+            *(f"without {rule}" for rule in profile.rules.remove),
+            *profile.rules.add,
+        ),
         Phase.CATALOGS: (profile.catalog.default_catalog,),
         Phase.FUNCTIONS: spark + profile.functions.modules,
         Phase.SCHEMA_GUARDS: tuple(
             setting.key for setting in settings if not setting.is_runtime
         ),
-        Phase.PLANNING_EXTENSIONS: tuple(each.name for each in profile.sql.prepared),
+        Phase.PREPARED_STATEMENTS: tuple(each.name for each in profile.sql.prepared),
         Phase.EXTENSION_HOOKS: profile.hooks.after_session,
         Phase.OBSERVABILITY: SYSTEM_TABLES if profile.diagnostics.system_tables else (),
     }

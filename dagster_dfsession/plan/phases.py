@@ -13,10 +13,11 @@ class Phase(str, enum.Enum):
 
     CONTEXT = "context"
     FILESYSTEMS = "filesystems"
+    PLANNING_EXTENSIONS = "planning_extensions"
     CATALOGS = "catalogs"
     FUNCTIONS = "functions"
     SCHEMA_GUARDS = "schema_guards"
-    PLANNING_EXTENSIONS = "planning_extensions"
+    PREPARED_STATEMENTS = "prepared_statements"
     EXTENSION_HOOKS = "extension_hooks"
     OBSERVABILITY = "observability"
 
@@ -25,11 +26,12 @@ REQUIRES: Mapping[Phase, tuple[Phase, ...]] = MappingProxyType(
     {
         Phase.CONTEXT: (),
         Phase.FILESYSTEMS: (Phase.CONTEXT,),
-        Phase.CATALOGS: (Phase.FILESYSTEMS,),
+        Phase.PLANNING_EXTENSIONS: (Phase.FILESYSTEMS,),
+        Phase.CATALOGS: (Phase.PLANNING_EXTENSIONS,),
         Phase.FUNCTIONS: (Phase.CATALOGS,),
         Phase.SCHEMA_GUARDS: (Phase.FUNCTIONS,),
-        Phase.PLANNING_EXTENSIONS: (Phase.SCHEMA_GUARDS,),
-        Phase.EXTENSION_HOOKS: (Phase.PLANNING_EXTENSIONS,),
+        Phase.PREPARED_STATEMENTS: (Phase.SCHEMA_GUARDS,),
+        Phase.EXTENSION_HOOKS: (Phase.PREPARED_STATEMENTS,),
         Phase.OBSERVABILITY: (Phase.EXTENSION_HOOKS,),
     }
 )

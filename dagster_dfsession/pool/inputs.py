@@ -1,12 +1,38 @@
 """The inputs of a step: tables that it was given, or that its queries name."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from datafusion import DataFrame
 
+from dagster_dfsession.plan.quoting import quoted_identifier
 from dagster_dfsession.pool.tables import OpenedTable, RunTables
+from dagster_dfsession.profile.base import Frozen
 from dagster_dfsession.session.catalog import TableName
+
+
+class Narrowing(Frozen, frozen=True):
+    """What of a table a step is given.
+
+    Attributes:
+        filters: Conditions in SQL, all of which hold.
+        columns: None: all of them.
+
+    Examples:
+        >>> Narrowing(filters=("n > 1",)).columns is None
+        True
+    """
+
+    filters: tuple[str, ...] = ()
+    columns: tuple[str, ...] | None = None
+
+    def of(self, rows: DataFrame) -> DataFrame:
+        """Return of the rows of a whole table those that the step is given."""
+        for each in self.filters:
+            rows = rows.filter(each)
+        if self.columns is None:
+            return rows
+        return rows.select(*map(quoted_identifier, self.columns))
 
 
 class LoadedInput(NamedTuple):
@@ -14,17 +40,17 @@ class LoadedInput(NamedTuple):
 
     Attributes:
         partition_keys: Those that the step reads; None: the whole table.
-        narrow: From the rows of the whole table to those that the step was given.
+        narrowing: What of it the step was given.
     """
 
     opened: OpenedTable
     partition_keys: tuple[str, ...] | None
-    narrow: Callable[[DataFrame], DataFrame]
+    narrowing: Narrowing
 
 
 def whole_input(opened: OpenedTable) -> LoadedInput:
     """Return a table that a query names, and reads as it is."""
-    return LoadedInput(opened, None, lambda rows: rows)
+    return LoadedInput(opened, None, Narrowing())
 
 
 def tables_spelt(

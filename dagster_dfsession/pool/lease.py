@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,7 +16,7 @@ from dagster_dfsession.delta.native import NativeScans
 from dagster_dfsession.delta.stores import register_store
 from dagster_dfsession.errors import PoolError, TableNotFoundError
 from dagster_dfsession.pool.changed import ChangedTable
-from dagster_dfsession.pool.inputs import LoadedInput
+from dagster_dfsession.pool.inputs import LoadedInput, Narrowing
 from dagster_dfsession.pool.registering import check_name, quoted_name, register_data
 from dagster_dfsession.pool.scope import Scope
 from dagster_dfsession.pool.tables import OpenedTable
@@ -185,7 +185,7 @@ class Lease:
         self,
         opened: OpenedTable,
         partition_keys: tuple[str, ...] | None,
-        narrow: Callable[[DataFrame], DataFrame],
+        narrowing: Narrowing,
     ) -> DataFrame:
         """Note that a table is an input of the step, and return what it is given.
 
@@ -194,11 +194,11 @@ class Lease:
         Args:
             opened: The table.
             partition_keys: Those that the step reads; None: the whole table.
-            narrow: Leaves out what the step does not read.
+            narrowing: What of it the step is given.
         """
         self._check_open()
-        frame = narrow(self.scan(opened))
-        self._loaded[opened.name] = LoadedInput(opened, partition_keys, narrow)
+        frame = narrowing.of(self.scan(opened))
+        self._loaded[opened.name] = LoadedInput(opened, partition_keys, narrowing)
         self._bound[opened.name] = frame.into_view()
         return frame
 
@@ -209,7 +209,7 @@ class Lease:
     def narrowed(self, name: TableName, rows: DataFrame) -> Table:
         """Return what a table's name means in this lease's queries, over its rows."""
         loaded = self._loaded.get(name)
-        return (rows if loaded is None else loaded.narrow(rows)).into_view()
+        return (rows if loaded is None else loaded.narrowing.of(rows)).into_view()
 
     def scans(self, opened: OpenedTable) -> NativeScans:
         """Return what makes the engine's own scans of an opened table."""

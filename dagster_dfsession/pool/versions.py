@@ -8,6 +8,7 @@ from datafusion import DataFrame
 from dagster_dfsession.delta.location import open_table
 from dagster_dfsession.delta.travel import version_at
 from dagster_dfsession.errors import DeltaError
+from dagster_dfsession.pool.inputs import Narrowing
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.tables import OpenedTable, RunTables
 
@@ -52,7 +53,7 @@ def table_as_of(
         if delta is None:
             raise DeltaError(f"{what}: the table is gone since the run has opened it")
         opened = OpenedTable(own, (*prefix, f"{last}@{stated}"), location, delta)
-    return lease.load(opened, None, lambda rows: rows).alias(table)
+    return lease.load(opened, None, Narrowing()).alias(table)
 
 
 def stated_version(version: Any, moment: Any, what: str) -> int | None:

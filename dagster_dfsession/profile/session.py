@@ -13,6 +13,7 @@ from dagster_dfsession.profile.catalog import CatalogProfile
 from dagster_dfsession.profile.delta import DeltaProfile
 from dagster_dfsession.profile.diagnostics import DiagnosticsProfile
 from dagster_dfsession.profile.execution import ExecutionProfile
+from dagster_dfsession.profile.extensions import Extension, RulesProfile
 from dagster_dfsession.profile.features import FeaturesProfile
 from dagster_dfsession.profile.functions import FunctionsProfile
 from dagster_dfsession.profile.hardening import HARDENING_PRESETS, HardeningProfile
@@ -62,9 +63,16 @@ class SessionProfile(Frozen, frozen=True):
     functions: Annotated[FunctionsProfile, Meta(description="User functions.")] = (
         FunctionsProfile()
     )
-    hooks: Annotated[HooksProfile, Meta(description="User code at build time.")] = (
-        HooksProfile()
+    extensions: Annotated[
+        tuple[Extension, ...],
+        Meta(description="What others made for the engine, installed in this order."),
+    ] = ()
+    rules: Annotated[RulesProfile, Meta(description="Rules of the optimizer.")] = (
+        RulesProfile()
     )
+    hooks: Annotated[
+        HooksProfile, Meta(description="User code around sessions, queries, writes.")
+    ] = HooksProfile()
     diagnostics: Annotated[
         DiagnosticsProfile, Meta(description="What a session says of itself.")
     ] = DiagnosticsProfile()

@@ -177,7 +177,7 @@ def test_a_table_is_found_by_one_two_or_three_parts(lease: Lease, lake: Lake) ->
 
 def test_an_input_is_what_was_loaded_of_it(lease: Lease, lake: Lake) -> None:
     flights = write(lake, "flights")
-    lease.load(flights, ("1",), lambda rows: rows.filter("a = 1"))
+    lease.load(flights, ("1",), Narrowing(filters=("a = 1",)))
 
     assert total(lease, "SELECT sum(a) AS a FROM flights") == 1
     assert lease.table("flights").count() == 1
@@ -188,7 +188,7 @@ def test_an_input_is_what_was_loaded_of_it(lease: Lease, lake: Lake) -> None:
 def test_an_ended_lease_is_of_no_use(lease: Lease, lake: Lake) -> None:
     flights = write(lake, "flights")
     lease.register("t", ROWS)
-    lease.load(flights, (), lambda rows: rows)
+    lease.load(flights, (), Narrowing())
     with lease:
         pass
 
@@ -197,7 +197,7 @@ def test_an_ended_lease_is_of_no_use(lease: Lease, lake: Lake) -> None:
         lambda: lease.table("flights"),
         lambda: lease.register("t", ROWS),
         lambda: lease.scan(flights),
-        lambda: lease.load(flights, (), lambda rows: rows),
+        lambda: lease.load(flights, (), Narrowing()),
     ):
         with pytest.raises(PoolError, match="lease 'run_1a2b3c4d_busy_routes_0__' has"):
             use()

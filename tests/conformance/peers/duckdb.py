@@ -38,10 +38,9 @@ class Duckdb:
         if not database.exists():
             return None
         # A step that fails leaves its connection open, and others have to be like it.
-        alike = {"custom_user_agent": "dagster"}
+        alike: dict[str, Any] = {"custom_user_agent": "dagster"}
         with duckdb.connect(str(database), config=alike) as connection:
             named = "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?"
             if connection.execute(named, [asset]).fetchall() == [(0,)]:
                 return None
-            read = connection.table(f"public.{asset}").arrow()
-            return read if isinstance(read, pa.Table) else read.read_all()
+            return connection.table(f"public.{asset}").to_arrow_table()
