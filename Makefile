@@ -11,6 +11,8 @@ DAGSTER_DIR := $(CURDIR)/.dagster
 
 export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start many processes; without byte code, each one compiles the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test ui docs conformance lint format constraints clean
 
@@ -29,6 +31,7 @@ ui: $(READY) $(DAGSTER_DIR)/dagster.yaml  ## Dagster's page on the demo, at PORT
 
 docs: $(READY)  ## write docs/reference.md and the generated table of README.md
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/diagnostics.py
 
 conformance: $(READY)  ## the conformance suite on the peers as well; writes docs/conformance.md
 	$(BIN)/python benchmarks/conformance.py

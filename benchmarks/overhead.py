@@ -40,6 +40,7 @@ FROM flights GROUP BY origin, dest, carrier
 """
 ROWS = 336_776
 PROFILE = SessionProfile(name="bench")
+PLAN = plan_session(PROFILE)
 
 
 def flights(copies: int) -> pa.Table:
@@ -82,7 +83,7 @@ class Ours:
 
     def __init__(self, root: Path) -> None:
         self._lake = Lake(str(root))
-        self._plan = plan_session(PROFILE)
+        self._plan = PLAN
 
     def with_new_session(self) -> None:
         """As in a step of its own process: the session is opened for it."""
@@ -120,7 +121,9 @@ def described(made: Materialization, lake: Lake) -> None:
         inputs=made.inputs,
     )
     path = RecordStore(LakeFiles(lake.root)).put(record)
-    materialization_metadata(made, record=path, changes="none", plan_chars=3000)
+    materialization_metadata(
+        made, record=path, changes="none", reporting=PLAN.reporting
+    )
 
 
 def main() -> None:
@@ -133,7 +136,7 @@ def main() -> None:
     try:
         write_deltalake(root / "flights", flights(given.copies))
         ours = Ours(root)
-        with open_session(plan_session(PROFILE)) as session:
+        with open_session(PLAN) as session:
             arms = {
                 "bare": bare(root),
                 "open session": ours.with_open_session(session),

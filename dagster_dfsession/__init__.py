@@ -36,18 +36,24 @@ from dagster_dfsession.errors import (
 )
 
 if TYPE_CHECKING:
-    from dagster_dfsession.bootstrap import bootstrap_session
+    from dagster_dfsession.assets.graph import bootstrap_request
+    from dagster_dfsession.assets.sql_asset import sql_asset
+    from dagster_dfsession.bootstrap.check import bootstrap_session
     from dagster_dfsession.io_managers.changes import Changes
     from dagster_dfsession.io_managers.delta import DataFusionDeltaIOManager
+    from dagster_dfsession.lake_session import LakeSession
     from dagster_dfsession.maintenance import (
         build_maintenance_asset,
         build_maintenance_job,
         build_maintenance_op,
     )
+    from dagster_dfsession.materialization.artifact import PlanArtifact
     from dagster_dfsession.plan.build import plan_session
     from dagster_dfsession.profile.maintenance import MaintenancePolicy
     from dagster_dfsession.profile.session import SessionProfile
+    from dagster_dfsession.query.preflight import Preflight, check_sql
     from dagster_dfsession.resources import DataFusionSessionResource
+    from dagster_dfsession.sensors import build_janitor_sensor
     from dagster_dfsession.session.factory import open_session
     from dagster_dfsession.session.functions.declare import (
         aggregate_udf,
@@ -59,7 +65,10 @@ if TYPE_CHECKING:
         capsule_function,
         function_bundle,
     )
+    from dagster_dfsession.session.ports import ExtensionBundle
     from dagster_dfsession.sources import observable_delta_source
+    from dagster_dfsession.telemetry.run_trace import trace_tags
+    from dagster_dfsession.telemetry.sink import DiagnosticsSink
 
 __all__ = [
     "Changes",
@@ -71,16 +80,21 @@ __all__ = [
     "DataFusionSessionResource",
     "DeltaError",
     "DfSessionError",
+    "DiagnosticsSink",
     "EngineVersionError",
+    "ExtensionBundle",
     "FunctionError",
     "FunctionFailedError",
     "InstallError",
+    "LakeSession",
     "LocationError",
     "MaintenancePolicy",
     "MemoryLimitError",
     "PartitionError",
+    "PlanArtifact",
     "PoolError",
     "PoolExhaustedError",
+    "Preflight",
     "ProfileError",
     "QueryError",
     "RecordError",
@@ -93,17 +107,22 @@ __all__ = [
     "TableNotFoundError",
     "UnsupportedTypeError",
     "aggregate_udf",
+    "bootstrap_request",
     "bootstrap_session",
+    "build_janitor_sensor",
     "build_maintenance_asset",
     "build_maintenance_job",
     "build_maintenance_op",
     "capsule_function",
+    "check_sql",
     "function_bundle",
     "observable_delta_source",
     "open_session",
     "plan_session",
     "scalar_udf",
+    "sql_asset",
     "table_function",
+    "trace_tags",
     "window_udf",
 ]
 
@@ -111,20 +130,30 @@ _HOMES = {
     "Changes": "io_managers.changes",
     "DataFusionDeltaIOManager": "io_managers.delta",
     "DataFusionSessionResource": "resources",
+    "DiagnosticsSink": "telemetry.sink",
+    "ExtensionBundle": "session.ports",
+    "LakeSession": "lake_session",
     "MaintenancePolicy": "profile.maintenance",
+    "PlanArtifact": "materialization.artifact",
+    "Preflight": "query.preflight",
     "SessionProfile": "profile.session",
     "aggregate_udf": "session.functions.declare",
-    "bootstrap_session": "bootstrap",
+    "bootstrap_request": "assets.graph",
+    "bootstrap_session": "bootstrap.check",
+    "build_janitor_sensor": "sensors",
     "build_maintenance_asset": "maintenance",
     "build_maintenance_job": "maintenance",
     "build_maintenance_op": "maintenance",
     "capsule_function": "session.functions.foreign",
+    "check_sql": "query.preflight",
     "function_bundle": "session.functions.foreign",
     "observable_delta_source": "sources",
     "open_session": "session.factory",
     "plan_session": "plan.build",
     "scalar_udf": "session.functions.declare",
+    "sql_asset": "assets.sql_asset",
     "table_function": "session.functions.declare",
+    "trace_tags": "telemetry.run_trace",
     "window_udf": "session.functions.declare",
 }
 

@@ -56,10 +56,17 @@ def contract_table(kept: Iterable[RuleKept]) -> dg.TableMetadataValue:
     return table_of(rows, ("rule", "rows checked", "violations"))
 
 
-def plan_text(text: str, chars: int) -> dg.MarkdownMetadataValue:
-    """Return the first lines of a plan, and how many are left out."""
+def plan_text(text: str, chars: int, *, below: str = "") -> dg.MarkdownMetadataValue:
+    """Return the first lines of a plan, how many are left out, and what is below it."""
     lines = "\n".join(bounded(line, 110) for line in text.splitlines())
-    return dg.MetadataValue.md(f"```text\n{_first_lines(lines, chars)}\n```")
+    shown = f"{_first_lines(lines, chars)}\n\n{below}".rstrip()
+    return dg.MetadataValue.md(f"```text\n{shown}\n```")
+
+
+def sql_text(query: str, chars: int = 4000) -> dg.MarkdownMetadataValue:
+    """Return the first lines of a query, and how many are left out."""
+    lines = "\n".join(bounded(line, 110) for line in query.strip("\n").splitlines())
+    return dg.MetadataValue.md(f"```sql\n{_first_lines(lines, chars)}\n```")
 
 
 def _first_lines(text: str, chars: int) -> str:

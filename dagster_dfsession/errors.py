@@ -177,12 +177,11 @@ class QueryError(DfSessionError):
     """The engine refused or stopped a query.
 
     Attributes:
-        kind: What is wrong, in a word (`session/failure_rules.py` has all of them);
-            `engine`: only the engine knows.
-        places: Where that stands in the query's text, first to last; empty: not known.
-        table: The table, as the query spells it; None: it is about no table.
-        name: The column, function, parameter or statement, likewise.
-        suggestion: What was probably meant in its place.
+        kind: What is wrong, in a word; `engine`: only its text tells.
+        places: Where in the query, first to last; empty: not known.
+        table: As the query spells it; None: it is about none.
+        name: Column, function, parameter or statement, likewise.
+        suggestion: What was probably meant.
     """
 
     kind: str = "engine"
@@ -194,18 +193,19 @@ class QueryError(DfSessionError):
     @property
     def line(self) -> int | None:
         """The line of the first place."""
-        return self.places[0].line if self.places else None
+        return next((place.line for place in self.places), None)
 
     @property
     def column(self) -> int | None:
-        """The column of the first place, in characters."""
-        return self.places[0].column if self.places else None
+        """The column of the first place."""
+        return next((place.column for place in self.places), None)
 
 
 class SqlPolicyError(QueryError):
     """The SQL policy of the profile forbids the statement."""
 
     kind = "policy"
+    family: str = "statement"
 
 
 class TableNotFoundError(QueryError):
@@ -222,8 +222,7 @@ class TableNotFoundError(QueryError):
             "('raw.flights' is the key raw/flights) once its asset was materialized,"
             " or by a name passed to sql(query, name=frame) or register(name, frame)."
         )
-        error.table = table
-        error.suggestion = None if table in known else nearest(table, known)
+        error.table, error.suggestion = table, nearest(table, set(known) - {table})
         return error
 
 
@@ -235,8 +234,6 @@ class ColumnNotFoundError(QueryError):
 
 class FunctionFailedError(QueryError):
     """A user function raised while the query ran."""
-
-    kind = "function_failed"
 
 
 class MemoryLimitError(QueryError):

@@ -10,7 +10,7 @@ import dagster as dg
 from dagster import InitResourceContext
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from dagster_dfsession.config.profile import ProfileConfig, given
+from dagster_dfsession.config.profile import ProfileConfig, changes_of
 from dagster_dfsession.config.storage import (
     SecretOptions,
     StorageOptions,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from dagster_dfsession.query.result import Result
     from dagster_dfsession.session.runtime import SessionRuntime
     from dagster_dfsession.session.session import Session
+    from dagster_dfsession.telemetry.payloads import SessionTelemetry
 
 
 class DataFusionSessionResource(dg.ConfigurableResource[Any]):
@@ -81,6 +82,10 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         default_factory=list,
         description="Modules that declare functions: 'my_project.udfs'.",
     )
+    extensions: list[str] = Field(
+        default_factory=list,
+        description="Extensions of the engine: 'package' or 'package:factory'.",
+    )
     root_uri: str | None = Field(
         default_factory=lambda: None,
         description=(
@@ -106,7 +111,8 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
             """
             # Not in `model_post_init`: pydantic makes its own error of a ValueError.
             super().__init__(**with_plain_options(fields))
-            if not has_variables([self.preset, self.udfs, self.profile]):
+            said = [self.preset, self.udfs, self.extensions, self.profile]
+            if not has_variables(said):
                 self.plan()
 
     def plan(self) -> SessionPlan:
@@ -116,11 +122,7 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
             ProfileError: There is no such preset, or a part of the profile is wrong.
             SessionError: An environment variable is not set.
         """
-        changes = given(self.profile)
-        if self.udfs:
-            udfs = [resolved(module, "udfs") for module in self.udfs]
-            functions = changes.setdefault("functions", {})
-            functions["modules"] = [*functions.get("modules", []), *udfs]
+        changes = changes_of(self.profile, self.udfs, self.extensions)
         preset: str = resolved(self.preset, "preset")
         return plan_session(parse_profile(changes, base=preset))
 
@@ -132,16 +134,15 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         # The engine is imported here: a code server or a sensor has no use for it.
         from dagster_dfsession.delta.location import Lake  # noqa: PLC0415
         from dagster_dfsession.pool.cache import PROCESS_SESSIONS  # noqa: PLC0415
-        from dagster_dfsession.pool.run import RunSession  # noqa: PLC0415
 
+        dagster_run = context.run
         plan, options = self.plan(), resolved_options(self.storage_options)
         root_uri: str | None = resolved(self.root_uri, "root_uri")
         lake = None if root_uri is None else Lake(root_uri, options)
-        run_id = context.run.run_id if context.run else f"adhoc{uuid.uuid4().hex}"
-        cache = PROCESS_SESSIONS.cache
-        with cache.holding(
-            (run_id, plan.fingerprint),
-            lambda: RunSession(plan, run_id, tables=cache.tables(run_id, plan)),
+        run_id = dagster_run.run_id if dagster_run else f"adhoc{uuid.uuid4().hex}"
+        tags = dagster_run.tags if dagster_run else {}
+        with PROCESS_SESSIONS.cache.of_run(
+            plan, run_id, tags=tags, log=context.log
         ) as run:
             if lake is not None:
                 run.tables.add_lake(lake)
@@ -184,6 +185,10 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         """Return what the session says of itself: settings, functions, hashes."""
         return self.session().snapshot()
 
+    def telemetry(self, version: int = 1) -> "SessionTelemetry":
+        """Return what sinks are told of the session."""
+        return self.session().telemetry(version)
+
     def sql(
         self, query: str, *, params: Mapping[str, Any] | None = None, **tables: Any
     ) -> "DataFrame":
@@ -197,10 +202,19 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         Raises:
             QueryError: The engine, or the profile's SQL policy, refused the query.
         """
-        from dagster_dfsession.pool.reading import explained  # noqa: PLC0415
+        from dagster_dfsession.pool.asking import plan_query  # noqa: PLC0415
 
-        frame = self.lease.sql(query, params=params, tables=tables)
-        return explained(frame, self.lease, self.run.tables)
+        return plan_query(query, self.run, self.lease, params=params, tables=tables)
+
+    def prepared(self, name: str, *values: Any) -> "DataFrame":
+        """Plan a prepared statement of the profile with its values, as `sql` does.
+
+        Raises:
+            QueryError: There is no such statement, or a value is not of its type.
+        """
+        from dagster_dfsession.pool.prepared import plan_prepared  # noqa: PLC0415
+
+        return plan_prepared(name, values, self.run, self.lease)
 
     def stream(
         self,
@@ -223,15 +237,9 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
             QueryError: The engine, or the profile's SQL policy, refused the query.
         """
         # The engine is imported here: a code server or a sensor has no use for it.
-        from dagster_dfsession.pool.reading import bound  # noqa: PLC0415
-        from dagster_dfsession.query.result import Result  # noqa: PLC0415
+        from dagster_dfsession.pool.asking import read_query  # noqa: PLC0415
 
-        lease, what = self.lease, "a frame"
-        if isinstance(query, str):
-            what = repr(" ".join(query.split())[:200])
-            query = lease.sql(query, params=params, tables=tables)
-        reading = bound(query, lease, self.run.tables)
-        return Result(reading.frame, f"reading {what}")
+        return read_query(query, self.run, self.lease, params=params, tables=tables)
 
     def table(
         self,
@@ -267,7 +275,9 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         Raises:
             UnsupportedTypeError: The engine cannot read this type.
         """
-        return self.lease.register(name, data)
+        full = self.lease.register(name, data)
+        self.run.names_changed()
+        return full
 
     def materialize(self, value: Any) -> dg.MaterializeResult[None]:
         """Write the table of the asset that is running; for use without an IO manager.

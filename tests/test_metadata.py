@@ -46,6 +46,7 @@ OF_A_TABLE: dict[str, type] = {
 OF_A_QUERY: dict[str, type] = {
     "dfsession/plan_hash": TEXT,
     "dfsession/plan": MD,
+    "dfsession/lineage": TABLE,
     "dfsession/rows_read": INT,
     "dfsession/bytes_scanned": INT,
     "dfsession/files_read": INT,
@@ -87,7 +88,8 @@ def shown(value: Any) -> list[dict[str, Any]]:
 
 def test_every_key_is_there_in_its_kind(run: Run) -> None:
     result = run(up, down)
-    assert kinds(result, "down") == OF_A_TABLE | OF_A_QUERY
+    lineage = {"dagster/column_lineage": dg.TableColumnLineageMetadataValue}
+    assert kinds(result, "down") == OF_A_TABLE | OF_A_QUERY | lineage
     assert kinds(result, "up") == OF_A_TABLE | {}
 
 
@@ -287,13 +289,3 @@ def test_a_resource_without_an_io_manager_says_the_same(run: Run, lake: Path) ->
     [event] = result.asset_materializations_for_node("alone")
     digest = entries(result, "alone")["dfsession/session_hash"]
     assert (event.tags or {})["dfsession/session"] == digest[:16]
-
-
-def test_the_plan_is_as_long_as_the_profile_says(run: Run) -> None:
-    silent = {"profile": {"diagnostics": {"plan_chars": 0}}}
-    shown_plan = entries(run(up, down), "down")
-    unshown = entries(run(up, down, session=silent), "down")
-
-    assert "dfsession/plan" in shown_plan
-    assert "dfsession/plan" not in unshown
-    assert unshown["dfsession/plan_hash"] == shown_plan["dfsession/plan_hash"]

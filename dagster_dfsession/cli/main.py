@@ -11,8 +11,14 @@ from dagster_dfsession.errors import DfSessionError
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
+        "check": "check",
+        "diff": "diff",
+        "doctor": "doctor",
         "fingerprint": "fingerprint",
+        "janitor": "janitor",
         "maintain": "maintain",
+        "replay": "replay",
+        "sessions": "sessions",
     }
 )
 """Command -> the module of this package that has it, as `command`."""

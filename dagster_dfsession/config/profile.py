@@ -3,7 +3,7 @@
 import enum
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -121,6 +121,25 @@ def _bounds(declared: Any) -> dict[str, Any]:
         for bound in BOUNDS
         if getattr(meta, bound) is not None
     }
+
+
+def changes_of(
+    profile: dg.Config | None, udfs: Sequence[str], extensions: Sequence[str]
+) -> dict[str, Any]:
+    """Return the changes to a preset, with the short forms added to what they are for.
+
+    Raises:
+        SessionError: A field stands for an environment variable that is not set.
+    """
+    changes = given(profile)
+    modules = [resolved(module, "udfs") for module in udfs]
+    if modules:
+        functions = changes.setdefault("functions", {})
+        functions["modules"] = [*functions.get("modules", []), *modules]
+    paths = [{"path": resolved(path, "extensions")} for path in extensions]
+    if paths:
+        changes["extensions"] = [*changes.get("extensions", []), *paths]
+    return changes
 
 
 def given(part: dg.Config | None, *, path: str = "$") -> dict[str, Any]:

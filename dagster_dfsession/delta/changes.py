@@ -85,12 +85,7 @@ def changes(table: DeltaTable, location: Location, since: int) -> ds.FileSystemD
         >>> found.to_table(columns=["n", "_change_type", "_commit_version"]).to_pylist()
         [{'n': 1, '_change_type': 'insert', '_commit_version': 1}]
     """
-    feature = DataFiles(table, location).reader_feature
-    if feature is not None:
-        raise DeltaError(
-            f"{location}: changes of a table with the feature {feature} cannot be "
-            "told from its files; read the whole table instead"
-        )
+    _check_features(table, location)
     found = (
         _all_rows(table, location)
         if since == START
@@ -98,6 +93,42 @@ def changes(table: DeltaTable, location: Location, since: int) -> ds.FileSystemD
     )
     schema = pa.schema([*table_schema(table), *CHANGE_COLUMNS])
     return _dataset(list(found), location, schema)
+
+
+def added_rows(table: DeltaTable, location: Location) -> ds.FileSystemDataset:
+    """Return the rows that the commit of the table's loaded version added.
+
+    Args:
+        table: Loaded at that version.
+        location: Where it is.
+
+    Raises:
+        DeltaError: The log no longer has the commit, or the table has a feature that
+            changes what its files mean.
+    """
+    _check_features(table, location)
+    typed = table_schema(table)
+    commit = read_commit(LakeFiles(location), table.version())
+    if commit is None:
+        raise DeltaError(
+            f"{location}: what version {table.version()} added is not known: the log "
+            "no longer has its commit"
+        )
+    files = (
+        ChangedFile(add.path, add.size, _values(add.partition_values, typed))
+        for add in commit.adds
+        if add.data_change
+    )
+    return _dataset(list(files), location, typed)
+
+
+def _check_features(table: DeltaTable, location: Location) -> None:
+    feature = DataFiles(table, location).reader_feature
+    if feature is not None:
+        raise DeltaError(
+            f"{location}: changes of a table with the feature {feature} cannot be "
+            "told from its files; read the whole table instead"
+        )
 
 
 def _all_rows(table: DeltaTable, location: Location) -> Iterator[ChangedFile]:
@@ -243,4 +274,4 @@ def _known(values: Mapping[str, "pa.Scalar[Any]"]) -> ds.Expression:
         ds.field(name) == value if value.is_valid else ds.field(name).is_null()
         for name, value in values.items()
     )
-    return functools.reduce(operator.and_, facts)
+    return functools.reduce(operator.and_, facts, ds.scalar(True))  # noqa: FBT003  # an Arrow literal

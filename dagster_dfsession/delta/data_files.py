@@ -175,10 +175,20 @@ class DataFiles:
             return pa.table(self._table.get_add_actions())
 
     def _described(self, what: str, column: str) -> "pa.Array[Any] | None":
-        if what not in self._actions.column_names:
-            return None
-        described = self._actions.column(what).combine_chunks()
-        if not isinstance(described, pa.StructArray):
+        described = self._descriptions.get(what)
+        if described is None:
             return None
         at = described.type.get_field_index(column)
         return None if at < 0 else pc.struct_field(described, [at])
+
+    @functools.cached_property
+    def _descriptions(self) -> "dict[str, pa.StructArray]":
+        every = {
+            name: self._actions.column(name).combine_chunks()
+            for name in self._actions.column_names
+        }
+        return {
+            name: each
+            for name, each in every.items()
+            if isinstance(each, pa.StructArray)
+        }

@@ -145,6 +145,21 @@ class LakeFiles:
         _check_path(prefix)
         return self._below(prefix)
 
+    def directories(self, prefix: str = "") -> tuple[str, ...]:
+        """Return the names of the directories right below another, sorted.
+
+        Raises:
+            DeltaError: The storage refused.
+        """
+        if not self._exists():
+            return ()
+        below = fs.FileSelector(prefix, allow_not_found=True)
+        with delta_errors(self._root.uri, self._root.secrets), self._apart():
+            found = self._system.get_file_info(below)
+        return tuple(
+            sorted(f.base_name for f in found if f.type is fs.FileType.Directory)
+        )
+
     def every(self) -> tuple[FileEntry, ...]:
         """Return all files below the root, sorted by path.
 

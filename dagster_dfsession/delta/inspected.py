@@ -1,5 +1,6 @@
 """A stream on its way to a table: cast, checked and counted, batch by batch."""
 
+import time
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -28,6 +29,8 @@ class InspectedStream:
         target: As given.
         rows: How many rows have passed.
         failure: What the source or a check raised, if anything.
+        ended_ns: When the last batch was asked for, in nanoseconds since 1970; None:
+            not yet.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class InspectedStream:
     ) -> None:
         self.rows = 0
         self.failure: BaseException | None = None
+        self.ended_ns: int | None = None
         self.target = target
         self._table = table
         self._required = required
@@ -79,6 +83,8 @@ class InspectedStream:
         except BaseException as error:
             self.failure = error
             raise
+        finally:
+            self.ended_ns = time.time_ns()
 
     def _cast(self, raw: pa.RecordBatch) -> pa.RecordBatch:
         arrays = [self._cast_column(raw.column(f.name), f) for f in self.target]

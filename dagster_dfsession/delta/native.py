@@ -24,7 +24,7 @@ from datafusion import functions as f
 from dagster_dfsession.delta.data_files import DataFiles
 from dagster_dfsession.delta.scan_format import ScanTemplate
 from dagster_dfsession.delta.scan_shapes import Work, cheapest
-from dagster_dfsession.errors import DeltaError
+from dagster_dfsession.errors import DeltaError, EngineVersionError
 from dagster_dfsession.plan.quoting import quoted_identifier
 
 FILE_NAME = "input_file_name"
@@ -98,9 +98,20 @@ class NativeScans:
         if shape == "provider":
             return None
         if shape == "join":
-            return self._joined(choice)
+            return self._checked(self._joined(choice))
         scans = [self._scan(choice, indices, values) for values, indices in groups]
-        return functools.reduce(lambda left, right: left.union(right), scans)
+        every = functools.reduce(lambda left, right: left.union(right), scans)
+        return self._checked(every)
+
+    def _checked(self, frame: DataFrame) -> DataFrame:
+        """Return a frame that has the table's columns: queries rely on their types."""
+        found = frame.schema()
+        if found.names != self._schema.names or found.types != self._schema.types:
+            raise EngineVersionError(
+                f"{self._files.location}: a scan of its files has the columns {found}, "
+                f"and the table has {self._schema}"
+            )
+        return frame
 
     def _work(self, choice: FileChoice, groups: int, *, by_name: bool) -> Work:
         rows = self._files.row_estimates

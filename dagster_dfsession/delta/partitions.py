@@ -19,7 +19,7 @@ from dagster_dfsession.delta.windows import TimeWindows, window_ranges
 from dagster_dfsession.errors import PartitionError, listing
 
 
-class StaticKeys(msgspec.Struct, frozen=True):
+class StaticKeys(msgspec.Struct, frozen=True, tag_field="kind", tag="keys"):
     """Static or dynamic partition keys: each names one value of `column`."""
 
     column: str
@@ -29,7 +29,7 @@ class StaticKeys(msgspec.Struct, frozen=True):
 Dimension: TypeAlias = StaticKeys | TimeWindows
 
 
-class MultiKeys(msgspec.Struct, frozen=True):
+class MultiKeys(msgspec.Struct, frozen=True, tag_field="kind", tag="several"):
     """Keys with several dimensions.
 
     Attributes:

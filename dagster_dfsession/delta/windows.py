@@ -14,7 +14,7 @@ Window: TypeAlias = tuple[dt.datetime, dt.datetime, str]
 """Start, end (exclusive), key. Both times have the partitions' time zone."""
 
 
-class TimeWindows(msgspec.Struct, frozen=True):
+class TimeWindows(msgspec.Struct, frozen=True, tag_field="kind", tag="windows"):
     """Time partitions: each key names one window of time.
 
     Attributes:

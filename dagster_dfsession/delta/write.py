@@ -16,6 +16,7 @@ from deltalake import (
 from deltalake.exceptions import CommitFailedError
 
 from dagster_dfsession.delta.arrow_types import delta_schema, table_schema
+from dagster_dfsession.delta.committed import told_of
 from dagster_dfsession.delta.failures import delta_errors, says_present
 from dagster_dfsession.delta.gate import PROCESS_GATE
 from dagster_dfsession.delta.inspected import InspectedStream
@@ -122,8 +123,9 @@ def write_table(request: WriteRequest, stream: pa.RecordBatchReader) -> WriteRes
     inspected = _inspected(
         request, table, stream.schema, itertools.chain(_some(first), stream)
     )
+    before = None if table is None else table.version()
     try:
-        return _commit(request, table, inspected)
+        return told_of(_commit(request, table, inspected), inspected, before)
     except CommitError:
         # Two attempts with one idempotence key: the other one was first.
         table = open_table(request.location)

@@ -58,6 +58,8 @@ class WriteResult(msgspec.Struct, frozen=True, kw_only=True):
         merged: What a merge did; None: the commit is no merge.
         already_committed: An earlier attempt had written; this one wrote nothing.
         wrote: False: there was nothing to write, so `version` is an older one.
+        retries: Commits of others that came in between: above each, this one was
+            tried again.
     """
 
     version: int
@@ -71,6 +73,7 @@ class WriteResult(msgspec.Struct, frozen=True, kw_only=True):
     merged: RowsMerged | None = None
     already_committed: bool = False
     wrote: bool = True
+    retries: int = 0
 
 
 def result_of_write(table: DeltaTable, location: Location, rows: int) -> WriteResult:

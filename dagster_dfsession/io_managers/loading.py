@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
+from datafusion import DataFrame
 
 from dagster_dfsession.delta.arrow_types import table_schema
 from dagster_dfsession.delta.changes import START

@@ -1,32 +1,34 @@
 """Writing what an asset returned, and knowing afterwards all there is to know of it."""
 
-import datetime as dt
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 import pyarrow as pa
 
-from dagster_dfsession.delta.arrow_types import delta_type, table_schema
 from dagster_dfsession.delta.cursor import Cursor, dump_cursor
 from dagster_dfsession.delta.history import data_version
-from dagster_dfsession.delta.layout import check_layout
 from dagster_dfsession.delta.location import open_table
 from dagster_dfsession.delta.log import CURSOR, DATA_VERSION, PARTITIONS, written_by
 from dagster_dfsession.delta.merges import Custom
-from dagster_dfsession.delta.partitions import (
-    default_partition_columns,
-    partition_columns,
-    partition_predicate,
-)
 from dagster_dfsession.delta.request import WriteRequest
 from dagster_dfsession.delta.write import write_table
 from dagster_dfsession.delta.written import WriteResult
 from dagster_dfsession.errors import CommitError, DeltaError, listing
-from dagster_dfsession.materialization.clustering import check_clustering, clustered
+from dagster_dfsession.materialization.clustering import clustered
 from dagster_dfsession.materialization.contract_rows import RuleKept
+from dagster_dfsession.materialization.determinism import (
+    arranged,
+    pinned_request,
+    policy_of,
+)
+from dagster_dfsession.materialization.files_read import files_by_input
+from dagster_dfsession.materialization.hooked import with_hooks
+from dagster_dfsession.materialization.intended import (
+    intended_write,
+    partition_schema,
+)
 from dagster_dfsession.materialization.outputs import (
     DATA_HASH_VERSION,
     Output,
@@ -38,16 +40,17 @@ from dagster_dfsession.materialization.partition_rows import (
 )
 from dagster_dfsession.materialization.partition_values import with_partition_columns
 from dagster_dfsession.materialization.promise import Promise
-from dagster_dfsession.materialization.records import InputRecord
+from dagster_dfsession.materialization.records import InputRecord, StatementRecord
 from dagster_dfsession.materialization.target import Target
 from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.tables import RunTables
+from dagster_dfsession.profile.materialization import MaterializationProfile
 from dagster_dfsession.query.identity import PlanIdentity
-from dagster_dfsession.query.metrics import QueryMetrics
-from dagster_dfsession.query.stream import Execution
+from dagster_dfsession.query.lineage import Lineage
+from dagster_dfsession.query.metrics import OperatorMetrics, QueryMetrics
 from dagster_dfsession.session.runtime import SessionRuntime
-from dagster_dfsession.telemetry.spans import span
+from dagster_dfsession.telemetry.spans import describe, span
 
 _APP_ID_DIGITS = 16
 
@@ -56,10 +59,15 @@ class Materialization(msgspec.Struct, frozen=True, kw_only=True):
     """What was written, by which session, from what.
 
     Attributes:
+        policy: What the target and the profile say of it, together.
         identity: None: the value did not come from the engine.
+        lineage: Where its columns come from, tables as in `inputs`; None: likewise.
         why_composed: Why the query ran as it was composed; None: over scans of chosen
             files, or there was no query.
+        statement: The query as it can be planned again; a text says why not.
         metrics: None: likewise, or an earlier attempt had written already.
+        operators: What each operator did, as the physical plan orders them; empty
+            where there are no metrics.
         files_read: Input table -> data files that were opened; empty: not known.
         variable: Why the rows could differ if it ran again; empty if nothing.
         by_key: Partition key -> what the table has of it now; empty where the asset
@@ -71,10 +79,14 @@ class Materialization(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     target: Target
+    policy: MaterializationProfile = MaterializationProfile()
     session: SessionRuntime
     identity: PlanIdentity | None
+    lineage: Lineage | None = None
     why_composed: str | None
+    statement: StatementRecord | str
     metrics: QueryMetrics | None
+    operators: tuple[OperatorMetrics, ...] = ()
     files_read: Mapping[str, int]
     variable: tuple[str, ...]
     inputs: tuple[InputRecord, ...]
@@ -86,6 +98,7 @@ class Materialization(msgspec.Struct, frozen=True, kw_only=True):
     data_version: str
 
 
+@with_hooks
 def materialize(
     value: Any, target: Target, tables: RunTables, lease: Lease
 ) -> Materialization:
@@ -106,26 +119,38 @@ def materialize(
     """
     started = time.perf_counter()
     session = lease.session.snapshot()
-    output = output_of(
-        value,
-        target.name,
-        session=session,
-        tables=tables,
-        lease=lease,
-        sort_by=target.layout.sort_by,
-    )
+    policy = policy_of(target, lease.session.plan.materialization)
+    traced = {
+        "asset": "/".join(target.key),
+        "partition": ",".join(target.partition_keys) or None,
+        "run_id": lease.scope.run_id,
+        "step": lease.scope.step,
+    }
+    with span("dfsession.compile", **traced):
+        output = output_of(
+            value,
+            target.name,
+            session=session,
+            tables=tables,
+            lease=lease,
+            sort_by=target.layout.sort_by,
+            determinism=policy.determinism,
+        )
     commit_version = _commit_version(output, target)
-    with span("dfsession.write", asset="/".join(target.key), run=lease.scope.run_id):
+    with span("dfsession.write", **traced) as writing:
         reader = with_partition_columns(output.reader, target)
         promise = Promise(target, reader.schema)
-        schema = _partition_schema(target, reader.schema)
-        request = _request(target, schema, session, lease, commit_version)
-        check_layout(target.layout, request.options, schema, target.name)
-        check_clustering(target, request)
+        schema = partition_schema(target, reader.schema)
+        request = pinned_request(
+            _request(target, schema, session, lease, commit_version),
+            policy.determinism,
+        )
         tally = PartitionTally(target, schema, request.partition_by)
-        with promise.checked(reader, request, lease) as rows:
+        with promise.checked(reader, request, lease) as checked:
+            rows = arranged(checked, policy, target.name, lease.session.spill_dir)
             written = write_table(request, tally.counted(rows))
         written = clustered(target, request, schema, written)
+        describe(writing, rows=written.rows, bytes=written.bytes)
     tables.written(target.key, target.location, written.version)
     by_key = tally.by_key(written)
     left_alone = target.mode == "ignore" and not written.wrote
@@ -135,10 +160,14 @@ def materialize(
     ran = None if unread else output.execution
     return Materialization(
         target=target,
+        policy=policy,
         session=session,
         identity=output.identity,
+        lineage=output.lineage,
         why_composed=output.why_composed,
+        statement=output.statement,
         metrics=None if ran is None else ran.metrics,
+        operators=() if ran is None else ran.operators,
         files_read={} if ran is None else files_by_input(ran, output.inputs),
         variable=output.variable,
         inputs=output.inputs,
@@ -155,36 +184,6 @@ def materialize(
             else _read_back(target, written)
         ),
     )
-
-
-def files_by_input(
-    execution: Execution, inputs: Sequence[InputRecord]
-) -> dict[str, int]:
-    """Return input table -> how many of its files were opened, if that is known."""
-    opened = execution.files
-    if not execution.metrics.counted:
-        return {}
-    if opened is None:
-        every = execution.metrics.files_read
-        return {inputs[0].table: every} if len(inputs) == 1 else {}
-    if len({each.uri for each in inputs}) < len(inputs):
-        return {}  # versions of one table share files
-    found = {each.table: 0 for each in inputs}
-    # One table may lie in the directory of another: the longest path is the right one.
-    places = sorted(
-        ((_store_path(each.uri), each.table) for each in inputs), reverse=True
-    )
-    for path in map(unquote, opened):
-        table = next((name for place, name in places if path.startswith(place)), None)
-        if table is None:
-            return {}
-        found[table] += 1
-    return found
-
-
-def _store_path(uri: str) -> str:
-    path = urlsplit(uri).path if "://" in uri else uri
-    return f"{unquote(path).strip('/')}/"
 
 
 def _commit_version(output: Output, target: Target) -> str | None:
@@ -222,28 +221,6 @@ def _read_back(target: Target, written: WriteResult) -> str:
     return data_version(table, target.location, keys)
 
 
-def _partition_schema(target: Target, schema: pa.Schema) -> pa.Schema:
-    """Return the columns with those of the partitions as the table holds them.
-
-    Without rows, some libraries give a column no type: then the table's own counts.
-    """
-    if target.partitions is None:
-        return schema
-    own = set(partition_columns(target.partitions))
-    untyped = {f.name for f in schema if f.name in own and pa.types.is_null(f.type)}
-    table = open_table(target.location) if untyped else None
-    held = pa.schema([]) if table is None else table_schema(table)
-
-    def typed(field: "pa.Field[Any]") -> "pa.Field[Any]":
-        if field.name in untyped and field.name in held.names:
-            return held.field(field.name)
-        if field.name in own:
-            return field.with_type(delta_type(field.type, field.name))
-        return field
-
-    return pa.schema([typed(field) for field in schema])
-
-
 def _request(
     target: Target,
     schema: pa.Schema,
@@ -251,23 +228,9 @@ def _request(
     lease: Lease,
     commit_version: str | None,
 ) -> WriteRequest:
-    predicate, partition_by = None, target.partition_by or ()
-    if target.partitions is not None:
-        predicate = partition_predicate(target.partitions, schema)
-        if target.partition_by is None:
-            partition_by = default_partition_columns(target.partitions, schema)
     number = lease.next_write(target.name)
-    return WriteRequest(
-        location=target.location,
-        mode=target.mode,
-        schema_mode=target.schema_mode,
-        merge=target.merge,
-        run_start=target.run_start or dt.datetime.now(dt.timezone.utc),
-        partitioned=target.partitions is not None,
-        predicate=predicate,
-        partition_by=partition_by,
-        options=target.layout.over(lease.session.plan.delta),
-        declared=target.declared,
+    return msgspec.structs.replace(
+        intended_write(target, schema, lease.session.plan.delta),
         commit_metadata=_commit_metadata(target, session, lease, commit_version),
         app_id=_app_id(target, lease, number),
         app_version=1,

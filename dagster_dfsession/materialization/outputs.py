@@ -10,8 +10,14 @@ from deltalake import DeltaTable
 
 from dagster_dfsession.delta.history import data_version
 from dagster_dfsession.errors import UnsupportedTypeError
-from dagster_dfsession.materialization.records import InputRecord
+from dagster_dfsession.materialization.determinism import (
+    check_repeatable,
+    pinned_frame,
+    sort_keys,
+)
+from dagster_dfsession.materialization.records import InputRecord, StatementRecord
 from dagster_dfsession.materialization.sorting import sorted_frame, sorted_reader
+from dagster_dfsession.materialization.statements import recorded_statement
 from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.pool.changed import ChangedTable
 from dagster_dfsession.pool.inputs import (
@@ -22,14 +28,23 @@ from dagster_dfsession.pool.inputs import (
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.reading import TableRead, bound
 from dagster_dfsession.pool.tables import OpenedTable, RunTables
+from dagster_dfsession.profile.materialization import Determinism
 from dagster_dfsession.query.content import content_digest
-from dagster_dfsession.query.identity import PlanIdentity, plan_identity
+from dagster_dfsession.query.identity import (
+    PlanIdentity,
+    neutral,
+    neutral_name,
+    plan_identity,
+)
+from dagster_dfsession.query.lineage import Lineage, column_lineage
+from dagster_dfsession.query.planned import Planned, never_optimized
 from dagster_dfsession.query.stream import Execution
 from dagster_dfsession.session.catalog import TableName
 from dagster_dfsession.session.failures import engine_errors
 from dagster_dfsession.session.runtime import SessionRuntime
 
 DATA_HASH_VERSION = 1
+NO_QUERY = "its rows did not come from a query"
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +54,10 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
         reader: The rows; nothing is computed before the first batch is asked for.
         execution: The query behind them, for its metrics; None: there is none.
         identity: Which query; None: there is none.
+        lineage: Where its columns come from, tables as in `inputs`; None: likewise.
         why_composed: Why it runs as it was composed, and not over scans of chosen
             files; None: it does not.
+        statement: The query as it can be planned again; a text says why not.
         inputs: The Delta tables that were read.
         variable: Why the rows could differ if it ran again; empty if nothing.
         content: Equal only where the rows are equal; None: nobody can tell.
@@ -49,7 +66,9 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     reader: pa.RecordBatchReader
     execution: Execution | None = None
     identity: PlanIdentity | None = None
+    lineage: Lineage | None = None
     why_composed: str | None = None
+    statement: StatementRecord | str = NO_QUERY
     inputs: tuple[InputRecord, ...]
     variable: tuple[str, ...] = ()
     content: str | None
@@ -63,6 +82,7 @@ def output_of(
     tables: RunTables,
     lease: Lease,
     sort_by: Sequence[str] = (),
+    determinism: Determinism = "best_effort",
 ) -> Output:
     """Return a value as a stream.
 
@@ -73,38 +93,39 @@ def output_of(
         tables: The tables of the run, for the versions of the inputs.
         lease: The session that computes it.
         sort_by: Columns to sort the rows by: where they lie, and not which they are.
+        determinism: What another run would have in common with this one.
 
     Raises:
         UnsupportedTypeError: The value is no table.
-        QueryError: The query does not plan.
+        QueryError: The query does not plan, or is to be canonical and varies.
         DeltaError: The history of an input cannot be read.
     """
     if isinstance(value, DataFrame):
-        return _query(value, asset, session, tables, lease, sort_by=sort_by)
+        return _query(
+            value,
+            asset,
+            session,
+            tables,
+            lease,
+            sort_by=sort_by,
+            determinism=determinism,
+        )
     inputs = tuple(_inputs_of(lease.loaded.values(), {}))
     rows = _rows_in_memory(value)
     doing = f"sorting {asset}"
     if rows is None:
         reader = _arrow_stream(value, asset)
-        reader = sorted_reader(reader, sort_by, lease.session, doing)
+        keys = sort_keys(reader.schema.names, sort_by, determinism)
+        reader = sorted_reader(reader, keys, lease.session, doing)
         return Output(
             reader=reader, inputs=inputs, variable=("a stream",), content=None
         )
+    keys = sort_keys(rows.schema.names, sort_by, determinism)
     return Output(
-        reader=sorted_reader(rows.to_reader(), sort_by, lease.session, doing),
+        reader=sorted_reader(rows.to_reader(), keys, lease.session, doing),
         inputs=inputs,
         content=content_hash("rows", DATA_HASH_VERSION, content_digest(rows)),
     )
-
-
-def neutral_name(name: str) -> str:
-    """Return what a registered name is called in the text of a plan.
-
-    Examples:
-        >>> neutral_name("limits")
-        '<limits>'
-    """
-    return f"<{name}>"
 
 
 def _query(
@@ -115,36 +136,52 @@ def _query(
     lease: Lease,
     *,
     sort_by: Sequence[str],
+    determinism: Determinism,
 ) -> Output:
     scoped = {name: neutral_name(short) for name, short in lease.names.items()}
     with engine_errors(f"planning {asset}"):
-        identity = plan_identity(frame, session, scoped=scoped)
+        planned = Planned(never_optimized(frame, lease.session.ctx))
+        identity = plan_identity(planned, session, scoped=scoped)
     held = {scoped[name]: digest for name, digest in lease.digests.items()}
     reading = bound(frame, lease, tables)
     read: list[InputRecord] = []
-    registered, unknown = {}, []
+    recorded, registered, unknown = {}, {}, []
     delta_tables = tables_spelt(identity.tables, lease.loaded, tables)
     for spelt in identity.tables:
         if spelt in delta_tables:
             opened = delta_tables[spelt]
             loaded = lease.loaded.get(opened.name) or whole_input(opened)
             read.extend(_inputs_of([loaded], reading.tables))
+            if loaded.partition_keys != ():
+                recorded[spelt] = opened
         elif spelt in held:
             registered[spelt] = held[spelt]
         else:
             unknown.append(f"table {spelt}")
+    called = {spelt: ".".join(opened.key) for spelt, opened in delta_tables.items()}
     variable = (*identity.variable, *unknown)
     known = {
         "plan": identity.plan_hash,
         "inputs": {each.table: each.data_version for each in read},
         "registered": registered,
     }
-    execution = Execution(sorted_frame(reading.frame, sort_by), f"computing {asset}")
+    check_repeatable(asset, variable, determinism)
+    runs = reading.frame
+    if determinism == "canonical":
+        runs = pinned_frame(runs, lease.session)
+    keys = sort_keys(runs.schema().names, sort_by, determinism)
+    execution = Execution(sorted_frame(runs, keys), f"computing {asset}")
     return Output(
         reader=execution.reader,
         execution=execution,
         identity=identity,
+        lineage=column_lineage(
+            planned, lambda name: called.get(name, neutral(name, scoped))
+        ),
         why_composed=reading.why_composed,
+        statement=recorded_statement(
+            frame, identity, recorded, session=session, lease=lease
+        ),
         inputs=tuple(read),
         variable=variable,
         content=None if variable else content_hash("query", DATA_HASH_VERSION, known),
@@ -157,28 +194,41 @@ def _inputs_of(
     """Describe what the step was given; of an input without partitions, nothing is."""
     for each in loaded:
         if each.partition_keys != ():
-            yield _input(each.opened, each.partition_keys, reads.get(each.opened.name))
+            yield _input(each, reads.get(each.opened.name))
 
 
-def _input(
-    opened: OpenedTable, keys: tuple[str, ...] | None, read: TableRead | None
-) -> InputRecord:
+def _input(loaded: LoadedInput, read: TableRead | None) -> InputRecord:
+    opened, keys = loaded.opened, loaded.partition_keys
     return InputRecord(
         table=".".join(opened.key),
         uri=opened.location.uri,
         version=opened.version,
         partitions=keys or (),
-        data_version=_content(opened, keys),
+        data_version=content_of(opened, keys),
         files=opened.files.count,
         scan="" if read is None else str(read),
+        key=opened.key,
+        since=opened.since if isinstance(opened, ChangedTable) else None,
+        narrowing=loaded.narrowing if loaded.given else None,
     )
 
 
-def _content(opened: OpenedTable, keys: tuple[str, ...] | None) -> str:
+def content_of(opened: OpenedTable, keys: tuple[str, ...] | None) -> str:
+    """Return what the rows of an input are called: equal only where they are equal."""
     if isinstance(opened, ChangedTable):
         return opened.content(keys)
     wanted = None if keys is None else frozenset(keys)
     return data_version(opened.delta, opened.location, wanted)
+
+
+def stream_of(value: Any, asset: str) -> pa.RecordBatchReader:
+    """Return a table that is no query as a stream.
+
+    Raises:
+        UnsupportedTypeError: The value is no table.
+    """
+    rows = _rows_in_memory(value)
+    return _arrow_stream(value, asset) if rows is None else rows.to_reader()
 
 
 def _rows_in_memory(value: Any) -> pa.Table | None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from dagster_dfsession.delta.files import FileEntry, LakeFiles
 from dagster_dfsession.delta.location import Lake, Location
-from dagster_dfsession.delta.log import ASSET, RUN_ID, Commit, commits_backwards
+from dagster_dfsession.delta.log import ASSET, MERGE, RUN_ID, Commit, commits_backwards
 from dagster_dfsession.delta.maintain import maintain
 from dagster_dfsession.delta.maintained import MaintenanceResult, existing_table
 from dagster_dfsession.delta.vacuum import NeededVersion
@@ -23,9 +23,9 @@ def needed_versions(
 ) -> tuple[NeededVersion, ...]:
     """Return the versions that a replay reads, or compares its rows with.
 
-    Those are the versions that runs of this package wrote, and those that the lake's
-    records name as inputs. One that was replaced longer ago than `keep_days`, and
-    named by no record since, counts no more.
+    Those are the versions that runs of this package wrote, those that they merged
+    into, and those that the lake's records name as inputs. One that was replaced
+    longer ago than `keep_days`, and named by no record since, counts no more.
 
     Args:
         location: The table.
@@ -46,6 +46,8 @@ def needed_versions(
             replaced[commit.version] = gone
         if RUN_ID in commit.info:
             written[commit.version] = _writer(commit)
+            if commit.operation == MERGE:
+                written[commit.version - 1] = f"{_writer(commit)} merged into it"
         gone = commit.time or gone
 
     def is_recent(version: int) -> bool:

@@ -11,6 +11,7 @@ from dagster_dfsession.delta.merges import Merge
 from dagster_dfsession.delta.modes import SchemaMode, WriteMode
 from dagster_dfsession.delta.partitions import PartitionRequest
 from dagster_dfsession.delta.properties import Declared
+from dagster_dfsession.profile.materialization import Determinism
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +28,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         contract: What its columns and rows must be. None: nothing is promised.
         layout: How its files are laid out, where not as the profile says.
         declared: Properties and constraints of a new table.
+        determinism: What two runs have in common, where not as the profile says.
+        streaming: Whether rows are written as they come, likewise.
     """
 
     key: tuple[str, ...]
@@ -41,6 +44,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     contract: Contract | None = None
     layout: Layout = Layout()
     declared: Declared = Declared()
+    determinism: Determinism | None = None
+    streaming: bool | None = None
 
     @property
     def name(self) -> str:

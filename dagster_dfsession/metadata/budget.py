@@ -6,7 +6,14 @@ from typing import Any
 import dagster as dg
 
 from dagster_dfsession.display import fewer_columns, fewer_rows, size_of
-from dagster_dfsession.metadata.keys import COLUMN_SCHEMA, INPUTS, SETTINGS, UDFS
+from dagster_dfsession.metadata.keys import (
+    COLUMN_LINEAGE,
+    COLUMN_SCHEMA,
+    INPUTS,
+    SETTINGS,
+    UDFS,
+)
+from dagster_dfsession.metadata.lineage import fewer_deps
 
 BUDGET_BYTES = 16 * 1024
 ROWS_SHOWN = 20
@@ -21,7 +28,8 @@ def within_budget(
 ) -> Metadata:
     """Cut down what is long until all entries together fit, saying what was cut.
 
-    The record has it whole; the columns, the table itself.
+    The record has it whole; the columns, the table itself. Of the lineage that Dagster
+    reads, columns are left out without a word: `dfsession/lineage` says how many.
 
     Args:
         entries: Tables in it show `ROWS_SHOWN` rows, or less if need be.
@@ -44,6 +52,10 @@ def within_budget(
     for key, value in {**shorter, **tight}.items():
         if size_of(cut) > budget:
             cut[key] = value
+    if COLUMN_LINEAGE in cut and size_of(cut) > budget:
+        deps: Any = cut.pop(COLUMN_LINEAGE)
+        if fewer := fewer_deps(deps, budget - size_of(cut)):
+            cut[COLUMN_LINEAGE] = fewer
     if COLUMN_SCHEMA in cut and size_of(cut) > budget:
         rest = {key: value for key, value in cut.items() if key != COLUMN_SCHEMA}
         room = budget - size_of(rest)

@@ -18,15 +18,18 @@ from dagster_dfsession.metadata.budget import Metadata, within_budget
 from dagster_dfsession.metadata.keys import (
     BYTES_SCANNED,
     CHANGES,
+    COLUMN_LINEAGE,
     COLUMN_SCHEMA,
     CONTRACT,
     CURSOR,
     DAGSTER_URI,
+    DETERMINISM,
     ELAPSED_MS,
     ENGINE,
     FILES_PRUNED,
     FILES_READ,
     INPUTS,
+    LINEAGE,
     PEAK_MEMORY_BYTES,
     PLAN,
     PLAN_HASH,
@@ -52,7 +55,15 @@ from dagster_dfsession.metadata.keys import (
     URI,
     VARIABLE,
 )
+from dagster_dfsession.metadata.lineage import (
+    asset_lineage,
+    lineage_table,
+    short_lineage_table,
+)
+from dagster_dfsession.plan.build import Reporting
 from dagster_dfsession.plan.classification import changes_results, hashed_settings
+from dagster_dfsession.profile.diagnostics import Explain, ExplainAnalyze, ExplainOff
+from dagster_dfsession.query.explain import slowest_text
 from dagster_dfsession.session.engine_settings import default_settings
 from dagster_dfsession.session.runtime import SessionRuntime
 
@@ -65,7 +76,7 @@ SHORT_PLAN = 600
 
 
 def materialization_metadata(
-    made: Materialization, *, record: str, changes: str, plan_chars: int
+    made: Materialization, *, record: str, changes: str, reporting: Reporting
 ) -> Metadata:
     """Return all metadata of one materialization, within the budget.
 
@@ -73,7 +84,7 @@ def materialization_metadata(
         made: What was written.
         record: Path of its record below the lake's root.
         changes: From `changes_text`.
-        plan_chars: Characters of the plan; 0 leaves it out.
+        reporting: How much of the plan is shown.
     """
     entries = {
         **_table(made),
@@ -87,16 +98,25 @@ def materialization_metadata(
         UDFS: _udfs_table(made.session),
         RECORD: record,
     }
+    shorter: Metadata = {}
+    if made.lineage is not None:
+        entries[LINEAGE] = lineage_table(made.lineage)
+        shorter[LINEAGE] = short_lineage_table(made.lineage)
+        if (deps := asset_lineage(made.lineage, made.inputs)) is not None:
+            entries[COLUMN_LINEAGE] = deps
     if made.kept:
         entries[CONTRACT] = contract_table(made.kept)
     if made.cursor:
         entries[CURSOR] = dg.MetadataValue.text(dump_cursor(made.cursor))
+    if made.policy.determinism != "best_effort":
+        entries[DETERMINISM] = dg.MetadataValue.text(made.policy.determinism)
     if made.variable:
         entries[VARIABLE] = bounded(", ".join(made.variable), 300)
-    shorter = {}
-    if made.identity is not None and plan_chars:
-        entries[PLAN] = plan_text(made.identity.text, plan_chars)
-        shorter[PLAN] = plan_text(made.identity.text, min(plan_chars, SHORT_PLAN))
+    if made.identity is not None and not isinstance(reporting.explain, ExplainOff):
+        text, chars = made.identity.text, reporting.plan_chars
+        slowest = _slowest(made, reporting.explain)
+        entries[PLAN] = plan_text(text, chars, below=slowest)
+        shorter[PLAN] = plan_text(text, min(chars, SHORT_PLAN), below=slowest)
     return within_budget(entries, shorter)
 
 
@@ -139,6 +159,14 @@ def changes_text(changes: Sequence[Change]) -> str:
     hidden = len(changes) - CHANGES_SHOWN
     more = [f"# and {hidden} more"] if hidden > 0 else []
     return "\n".join(["```diff", *lines, *more, "```"])
+
+
+def _slowest(made: Materialization, explain: Explain) -> str:
+    """Return what the slowest operators took, if that is to be shown; else nothing."""
+    analyzed = isinstance(explain, ExplainAnalyze) and (
+        made.elapsed_ms >= explain.threshold_ms
+    )
+    return slowest_text(made.operators) if analyzed and made.operators else ""
 
 
 def _table(made: Materialization) -> Metadata:

@@ -13,10 +13,14 @@ ENGINE = "dfsession/engine"
 SETTINGS = "dfsession/settings"
 UDFS = "dfsession/udfs"
 INPUTS = "dfsession/inputs"
+LINEAGE = "dfsession/lineage"
 PLAN = "dfsession/plan"
+SQL = "dfsession/sql"
+ZERO_ROWS = "dfsession/zero_rows"
 CHANGES = "dfsession/changes"
 CONTRACT = "dfsession/contract"
 VARIABLE = "dfsession/variable"
+DETERMINISM = "dfsession/determinism"
 RECORD = "dfsession/record"
 TABLE_VERSION = "dfsession/table_version"
 CURSOR = "dfsession/cursor"
@@ -41,7 +45,9 @@ LAST_UPDATED = "dagster/last_updated_timestamp"
 ROW_COUNT = "dagster/row_count"
 SIZE_BYTES = "dagster/size_bytes"
 COLUMN_SCHEMA = "dagster/column_schema"
+COLUMN_LINEAGE = "dagster/column_lineage"
 TABLE_NAME = "dagster/table_name"
+CODE_REFERENCES = "dagster/code_references"
 DAGSTER_URI = "dagster/uri"
 URI = "uri"
 
@@ -51,7 +57,10 @@ FULL_REFRESH_TAG = "dfsession/full_refresh"
 
 DESCRIBED: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        SESSION_HASH: ("text", "profile, settings, functions, memory, versions"),
+        SESSION_HASH: (
+            "text",
+            "profile, settings, functions, extensions, rules, hooks, versions",
+        ),
         SETTINGS_HASH: ("text", "effective settings, as the engine reports them"),
         RESULT_SETTINGS_HASH: ("text", "those of them that can change a result"),
         UDF_SNAPSHOT_HASH: ("text", "user functions with their code, built-ins"),
@@ -61,7 +70,13 @@ DESCRIBED: Mapping[str, tuple[str, str]] = MappingProxyType(
         SETTINGS: ("table", "settings that are not the engine's defaults"),
         UDFS: ("table", "user functions: signature, volatility, digest, origin"),
         INPUTS: ("table", "tables read: version, files, how, partitions, address"),
-        PLAN: ("Markdown", "the optimized plan, bounded"),
+        LINEAGE: ("table", "columns: what each is made from, what decides over rows"),
+        PLAN: ("Markdown", "the optimized plan, bounded; the slowest operators"),
+        SQL: ("Markdown", "on a definition: the query of a SQL asset, bounded"),
+        ZERO_ROWS: (
+            "true",
+            "you set it on a definition: `dfsession check` may run it over no rows",
+        ),
         CHANGES: ("Markdown", "the session against the last one's; `none`"),
         CONTRACT: ("table", "rules of the asset's contract, rows checked"),
         CURSOR: (
@@ -69,6 +84,10 @@ DESCRIBED: Mapping[str, tuple[str, str]] = MappingProxyType(
             "how far tables were read whose changes the asset is given",
         ),
         VARIABLE: ("text", "why the rows could differ if it ran again, if so"),
+        DETERMINISM: (
+            "text",
+            "`stable` or `canonical`, if two runs have more in common than rows",
+        ),
         RECORD: ("text", "the file below the lake's root that has all in full"),
         TABLE_VERSION: ("number", "Delta version that was written"),
         ELAPSED_MS: ("number", "milliseconds of computing and writing"),
@@ -101,7 +120,9 @@ DESCRIBED: Mapping[str, tuple[str, str]] = MappingProxyType(
         ROW_COUNT: ("number", "rows of the table, or of the partitions written"),
         SIZE_BYTES: ("number", "bytes of its data files"),
         COLUMN_SCHEMA: ("schema", "columns and Arrow types"),
+        COLUMN_LINEAGE: ("lineage", "columns of assets that each column is made from"),
         TABLE_NAME: ("text", "name of the table in SQL"),
+        CODE_REFERENCES: ("link", "on a definition: file and line of its query"),
         DAGSTER_URI: ("text", "address of the table"),
         URI: ("text", "the same, where dagster-deltalake puts it"),
         SESSION_TAG: ("tag", "first 16 digits of `dfsession/session_hash`"),

@@ -1,5 +1,6 @@
 """From what is wanted to what will be done: decided without touching an engine."""
 
+import functools
 from typing import Any
 
 import msgspec
@@ -9,12 +10,15 @@ from dagster_dfsession.plan.phases import REQUIRES, Phase, ordered
 from dagster_dfsession.plan.settings import Setting, plan_settings
 from dagster_dfsession.profile.base import Frozen
 from dagster_dfsession.profile.bootstrap import BootstrapProfile
+from dagster_dfsession.profile.cache import CACHE_PRESETS, Plans
 from dagster_dfsession.profile.catalog import CatalogProfile
 from dagster_dfsession.profile.delta import DeltaProfile
+from dagster_dfsession.profile.diagnostics import Explain
 from dagster_dfsession.profile.extensions import Extension, RulesProfile
 from dagster_dfsession.profile.fields import hashed_payload
 from dagster_dfsession.profile.functions import FunctionsProfile
 from dagster_dfsession.profile.hooks import HooksProfile
+from dagster_dfsession.profile.materialization import MaterializationProfile
 from dagster_dfsession.profile.named import resolved
 from dagster_dfsession.profile.runtime import MemoryPool, Spill
 from dagster_dfsession.profile.session import SessionProfile
@@ -22,7 +26,20 @@ from dagster_dfsession.profile.sql import SQL_POLICIES, Prepared, SqlPolicy
 
 PROFILE_HASH_VERSION = 1
 PLAN_FINGERPRINT_VERSION = 1
-SYSTEM_TABLES = ("dfsession.session", "dfsession.settings")
+SYSTEM_TABLES = tuple(
+    f"dfsession.{name}"
+    for name in (
+        "session",
+        "settings",
+        "functions",
+        "tables",
+        "leases",
+        "sessions",
+        "metrics",
+        "artifacts",
+        "caches",
+    )
+)
 
 
 class PhaseStep(Frozen, frozen=True):
@@ -44,11 +61,18 @@ class Reporting(Frozen, frozen=True):
     """What is said about the session and its queries."""
 
     install_log: str
+    explain: Explain
     plan_chars: int
     system_tables: bool
+    sinks: tuple[str, ...]
+    query_text: bool
+
+    def shown(self, query: str) -> str | None:
+        """Return the text of a query for traces and sinks; None: they do not get it."""
+        return query if self.query_text else None
 
 
-class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
+class SessionPlan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything that opening a session will do.
 
     Attributes:
@@ -58,6 +82,7 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
         settings: All settings, sorted by key.
         extensions: Installed in this order, before the first query is planned.
         rules: Changes to the optimizer, made then as well.
+        plans: Whether and where what is known of queries is kept.
         hooks: User code by import path, called in this order.
         steps: The phases in order, each with the names of what it installs.
     """
@@ -74,11 +99,13 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     rules: RulesProfile
     hooks: HooksProfile
     delta: DeltaProfile
+    plans: Plans
+    materialization: MaterializationProfile
     bootstrap: BootstrapProfile
     reporting: Reporting
     steps: tuple[PhaseStep, ...]
 
-    @property
+    @functools.cached_property
     def profile_hash(self) -> str:
         """What was asked for, less the places of this host."""
         return profile_hash(self.profile)
@@ -92,7 +119,7 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
             if name != "profile"
         }
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """What will be done here: plans with one fingerprint build equal sessions.
 
@@ -149,11 +176,16 @@ def plan_session(profile: SessionProfile) -> SessionPlan:
         rules=profile.rules,
         hooks=profile.hooks,
         delta=profile.delta,
+        plans=resolved("cache preset", profile.cache, CACHE_PRESETS).plans,
+        materialization=profile.materialization,
         bootstrap=profile.bootstrap,
         reporting=Reporting(
             install_log=profile.diagnostics.install_log,
+            explain=profile.diagnostics.explain,
             plan_chars=profile.diagnostics.plan_chars,
             system_tables=profile.diagnostics.system_tables,
+            sinks=profile.diagnostics.sinks,
+            query_text=profile.diagnostics.query_text,
         ),
         steps=_steps(profile, settings),
     )

@@ -3,6 +3,7 @@
 from dagster_dfsession.plan.build import PhaseStep, SessionPlan
 from dagster_dfsession.plan.phases import Phase
 from dagster_dfsession.profile.fields import hashed_payload
+from dagster_dfsession.profile.hooks import HooksProfile
 
 
 def explain_plan(plan: SessionPlan) -> str:
@@ -26,8 +27,10 @@ def explain_plan(plan: SessionPlan) -> str:
             f"  spill         {_choice(hashed_payload(plan.spill))}",
             f"  policy        {_choice(hashed_payload(plan.statements.policy))}",
             f"  delta         {_choice(hashed_payload(plan.delta))}",
+            f"  plans         {_choice(hashed_payload(plan.plans))}",
             f"  bootstrap     {_choice(hashed_payload(plan.bootstrap))}",
             f"  reporting     {_choice(hashed_payload(plan.reporting))}",
+            f"  hooks         {_choice(_given(plan.hooks))}",
             "settings",
             *(
                 f"  {setting.key:{width}}  {setting.value:10}  {setting.source}"
@@ -46,6 +49,15 @@ def _choice(parts: dict[str, object]) -> str:
     kind = parts.pop("kind", None)
     details = ", ".join(f"{name}={value}" for name, value in parts.items())
     return details if kind is None else f"{kind} {details}".rstrip()
+
+
+def _given(hooks: HooksProfile) -> dict[str, object]:
+    events = {name: getattr(hooks, name) for name in hooks.__struct_fields__}
+    return {
+        name: each if isinstance(each, str) else " ".join(each)
+        for name, each in events.items()
+        if each
+    }
 
 
 def _items(step: PhaseStep) -> str:

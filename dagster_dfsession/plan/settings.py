@@ -4,6 +4,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from dagster_dfsession.errors import ProfileError
 from dagster_dfsession.profile.base import Frozen
 from dagster_dfsession.profile.session import SessionProfile
@@ -18,6 +20,9 @@ DESCRIBED_ELSEWHERE = {
     "datafusion.runtime.memory_limit": "runtime.memory_pool",
     "datafusion.runtime.temp_directory": "runtime.spill.directory",
 }
+
+DYNAMIC_FILTERS = "datafusion.optimizer.enable_dynamic_filter_pushdown"
+"""Setting it sets every kind of dynamic filters, so theirs are set after it."""
 
 MOVES_SPILLING = frozenset(
     {
@@ -179,10 +184,14 @@ def plan_settings(profile: SessionProfile) -> tuple[Setting, ...]:
         ProfileError: `settings` holds a key that a field describes alone.
     """
     _refuse_contradictions(profile)
+    features = profile.features
+    if profile.settings.get(DYNAMIC_FILTERS) == "false":
+        features = msgspec.structs.replace(features, dynamic_filters=False)
+    asked = msgspec.structs.replace(profile, features=features.gated)
     merged = {
         setting.key: setting
         for path, key, text in RULES
-        if (value := operator.attrgetter(path)(profile)) is not None
+        if (value := operator.attrgetter(path)(asked)) is not None
         for setting in [
             Setting(key=f"datafusion.{key}", value=text(value), source=path)
         ]

@@ -6,8 +6,11 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 
 from dagster_dfsession.errors import PoolError, PoolExhaustedError
 from dagster_dfsession.plan.build import SessionPlan
-from dagster_dfsession.pool.run import RunSession
+from dagster_dfsession.pool.run import NO_TAGS, RunSession
 from dagster_dfsession.pool.tables import RunTables
+from dagster_dfsession.session.system import Row
+from dagster_dfsession.telemetry.measures import CACHE_HITS, CACHE_MISSES, count
+from dagster_dfsession.telemetry.sinks import Writes
 
 
 class SessionCache:
@@ -27,6 +30,7 @@ class SessionCache:
         """
         self._limit = limit
         self._held: dict[Hashable, tuple[RunSession, int]] = {}
+        self._hits = self._misses = 0
         self._lock = threading.RLock()
 
     def acquire(self, key: Hashable, make: Callable[[], RunSession]) -> RunSession:
@@ -46,6 +50,11 @@ class SessionCache:
                         "or give the cache a higher limit"
                     )
                 held = (make(), 0)
+                held[0].caches.append(self.described)
+                self._misses += 1
+            else:
+                self._hits += 1
+            count(CACHE_MISSES if held[1] == 0 else CACHE_HITS, cache="sessions")
             session, holders = held
             self._held[key] = (session, holders + 1)
             return session
@@ -89,6 +98,43 @@ class SessionCache:
             yield session
         finally:
             self.release(key)
+
+    def described(self) -> Row:
+        """Return the cache as a row of `dfsession.caches`."""
+        with self._lock:
+            return {
+                "cache": "sessions",
+                "of": "the process",
+                "limit": str(self._limit),
+                "entries": len(self._held),
+                "hits": self._hits,
+                "misses": self._misses,
+            }
+
+    @contextlib.contextmanager
+    def of_run(
+        self,
+        plan: SessionPlan,
+        run_id: str,
+        *,
+        tags: Mapping[str, str] = NO_TAGS,
+        log: Writes | None = None,
+    ) -> Iterator[RunSession]:
+        """Hold the session of a run and a plan for the length of a block.
+
+        Args:
+            plan: What to build.
+            run_id: Dagster's run id, or a made-up one outside a run.
+            tags: As for `RunSession`.
+            log: As for `RunSession`.
+        """
+
+        def make() -> RunSession:
+            tables = self.tables(run_id, plan)
+            return RunSession(plan, run_id, tables=tables, tags=tags, log=log)
+
+        with self.holding((run_id, plan.fingerprint), make) as run:
+            yield run
 
     def holders(self) -> Mapping[Hashable, int]:
         """Return key -> how often it is held now."""

@@ -41,16 +41,18 @@ class LoadedInput(NamedTuple):
     Attributes:
         partition_keys: Those that the step reads; None: the whole table.
         narrowing: What of it the step was given.
+        given: Whether it was; else its query named the table.
     """
 
     opened: OpenedTable
     partition_keys: tuple[str, ...] | None
     narrowing: Narrowing
+    given: bool = True
 
 
 def whole_input(opened: OpenedTable) -> LoadedInput:
     """Return a table that a query names, and reads as it is."""
-    return LoadedInput(opened, None, Narrowing())
+    return LoadedInput(opened, None, Narrowing(), given=False)
 
 
 def tables_spelt(

@@ -146,6 +146,7 @@ class Lease:
     def _planned(self, name: TableName, bound: Mapping[TableName, Table]) -> DataFrame:
         session = self._lent
         spelt = session.spelling(name)
+        session.observe_for(spelt)
         with engine_errors(f"opening {spelt!r}"), session.catalog.planning(bound):
             try:
                 return session.ctx.table(quoted_name(session, name))

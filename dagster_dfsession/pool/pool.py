@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
@@ -16,11 +17,13 @@ from dagster_dfsession.errors import (
     listing,
 )
 from dagster_dfsession.plan.build import SessionPlan
+from dagster_dfsession.pool.holding import Holding
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.scope import Scope
 from dagster_dfsession.session.catalog import TableName
 from dagster_dfsession.session.factory import open_session
 from dagster_dfsession.session.session import Session
+from dagster_dfsession.telemetry.measures import POOL_WAIT, count
 
 LOG = logging.getLogger("dagster_dfsession")
 
@@ -75,13 +78,12 @@ class SessionPool:
             SessionError: Whatever `open_session` raises.
         """
         session, before = self._take()
-        lease = Lease(
-            session, Scope(run_id="pool", step=step, attempt=next(self._numbers))
-        )
+        scope = Scope(run_id="pool", step=step, attempt=next(self._numbers))
+        holding = Holding(Lease(session, scope), listed=False)
         try:
-            yield lease
+            yield holding.lease
         finally:
-            self._give_back(lease, before)
+            self._give_back(holding, before)
 
     def close(self) -> None:
         """Close the idle sessions, and each lent one when it comes back."""
@@ -99,8 +101,10 @@ class SessionPool:
         self.close()
 
     def _take(self) -> tuple[Session, "_State"]:
+        asked = time.perf_counter()
         with self._changed:
             free = self._changed.wait_for(self._has_room, timeout=self._wait_s)
+            count(POOL_WAIT, time.perf_counter() - asked)
             if self._closed:
                 raise PoolError(f"the pool of {self._plan.name!r} is closed")
             if not free:
@@ -122,10 +126,10 @@ class SessionPool:
     def _has_room(self) -> bool:
         return self._closed or bool(self._idle) or self._lent < self._size
 
-    def _give_back(self, lease: Lease, before: "_State") -> None:
-        session = lease.session
+    def _give_back(self, holding: Holding, before: "_State") -> None:
+        session = holding.lease.session
         try:
-            reason = _dirt(lease, before)
+            reason = _dirt(holding, before)
             if reason is not None:
                 LOG.warning("dropping a session of %r: %s", self._plan.name, reason)
             with self._changed:
@@ -167,11 +171,11 @@ def _state(session: Session) -> _State:
     )
 
 
-def _dirt(lease: Lease, before: _State) -> str | None:
+def _dirt(holding: Holding, before: _State) -> str | None:
     """End the lease; return why its session cannot be lent again, or None."""
     try:
-        lease.release()
-        now = _state(lease.session)
+        holding.end()
+        now = _state(holding.lease.session)
     except DfSessionError as error:
         return str(error)
     left, gone = now.registered - before.registered, before.registered - now.registered

@@ -14,7 +14,7 @@ from datafusion import DataFrame
 from datafusion.expr import Explain
 
 from dagster_dfsession.delta.data_files import DataFiles
-from dagster_dfsession.delta.native import FileChoice, names_files_late
+from dagster_dfsession.delta.native import FILE_NAME, FileChoice, names_files_late
 from dagster_dfsession.delta.pruning import may_match
 from dagster_dfsession.errors import EngineVersionError
 from dagster_dfsession.pool.inputs import tables_spelt
@@ -94,7 +94,9 @@ def bound(frame: DataFrame, lease: Lease, tables: RunTables) -> Reading:
         again = _again(composed, lease, named, scans)
         if isinstance(again, str):
             return _as_composed(frame, reads, again)
-        if not names_files_late(again.frame, again.text):
+        # To optimize a plan for nothing would take as long as all the rest of this.
+        asks = FILE_NAME in again.composed
+        if not (asks and names_files_late(again.frame, again.text)):
             return Reading(frame=again.frame, tables=reads, why_composed=None)
     return _as_composed(frame, reads, "its plan asks for names of files too late")
 

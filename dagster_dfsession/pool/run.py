@@ -1,19 +1,32 @@
 """One session for one run in this process, lent to its steps one after the other."""
 
 import logging
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
+from dagster_dfsession.delta.events import events_table
 from dagster_dfsession.errors import PoolError
 from dagster_dfsession.plan.build import SessionPlan
+from dagster_dfsession.pool.holders import read_holders
+from dagster_dfsession.pool.holding import Holding
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.pins import RunPins
 from dagster_dfsession.pool.scope import Scope
+from dagster_dfsession.pool.sinks import make_sinks
 from dagster_dfsession.pool.tables import RunTables
 from dagster_dfsession.session.factory import open_session
 from dagster_dfsession.session.session import Session
+from dagster_dfsession.session.system import Row
+from dagster_dfsession.telemetry.payloads import SessionClosed
+from dagster_dfsession.telemetry.recorder import Recorder
+from dagster_dfsession.telemetry.run_trace import RunTrace
+from dagster_dfsession.telemetry.sinks import Writes
+from dagster_dfsession.telemetry.spans import span
 
 LOG = logging.getLogger("dagster_dfsession")
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
 
 
 class RunSession:
@@ -24,6 +37,9 @@ class RunSession:
         plan: What the session is built from.
         tables: The tables that the run's assets name.
         tags: What the run was tagged with last, so that it is done once.
+        caches: Rows of `dfsession.caches`, each asked for when they are.
+        recorder: Told what the run does.
+        trace: The spans of the run in this process.
     """
 
     def __init__(
@@ -32,6 +48,8 @@ class RunSession:
         run_id: str,
         *,
         tables: RunTables | None = None,
+        tags: Mapping[str, str] = NO_TAGS,
+        log: Writes | None = None,
         opener: Callable[..., Session] = open_session,
     ) -> None:
         """Promise a session; nothing is built yet.
@@ -40,7 +58,12 @@ class RunSession:
             plan: What to build.
             run_id: Dagster's run id, or a made-up one outside a run.
             tables: Those of another session of the run; None: there is no other.
+            tags: Those of the run; they may say which trace it is part of.
+            log: That of the run, for the sink `dagster`; None: there is none.
             opener: Builds the session.
+
+        Raises:
+            InstallError: A sink that the plan names cannot be made.
         """
         self.plan = plan
         self.run_id = run_id
@@ -48,9 +71,13 @@ class RunSession:
             plan.catalog.default_schema, RunPins(run_id), plan.delta
         )
         self.tags: dict[str, str] = {}
+        self.caches: list[Callable[[], Row]] = [self.tables.cache_described]
+        sinks = make_sinks(plan.reporting.sinks, self.tables, log)
+        self.recorder = Recorder(run_id, sinks)
+        self.trace = RunTrace(run_id, tags, plan.name)
         self._opener = opener
         self._session: Session | None = None
-        self._lease: Lease | None = None
+        self._holding: Holding | None = None
         self._lock = threading.RLock()
 
     def lease(self, scope: Scope) -> Lease:
@@ -64,11 +91,19 @@ class RunSession:
             SessionError: Whatever `open_session` raises, at the first call.
         """
         with self._lock:
-            lease = self._lease
-            if lease is None or not self._serves(lease, scope):
+            holding = self._holding
+            if holding is None or not self._serves(holding.lease, scope):
                 self._end_lease()
-                lease = self._lease = Lease(self._opened(), scope)
-            return lease
+                self.trace.begin_step(scope.step, scope.attempt)
+                with self.trace.current():
+                    lease = Lease(self._opened(), scope)
+                holding = self._holding = Holding(lease, listed=True)
+            return holding.lease
+
+    def names_changed(self) -> None:
+        """Tell other processes which names the step has registered now."""
+        if self._holding is not None:
+            self._holding.names_changed()
 
     @property
     def session(self) -> Session | None:
@@ -80,8 +115,16 @@ class RunSession:
         with self._lock:
             self._end_lease()
             if self._session is not None:
-                self._session.close()
-                self._session = None
+                with self.trace.current(), span("dfsession.teardown"):
+                    self._session.close()
+                    self._session = None
+                    self.recorder.record(
+                        SessionClosed(
+                            profile=self.plan.name, totals=self.recorder.totals.now()
+                        )
+                    )
+            self.trace.end()
+        self.recorder.close()
 
     def _serves(self, lease: Lease, scope: Scope) -> bool:
         return not lease.session.closed and scope in (
@@ -91,20 +134,38 @@ class RunSession:
 
     def _opened(self) -> Session:
         if self._session is None or self._session.closed:
-            label = "".join(c for c in self.run_id if c.isalnum())[:8]
-            self._session = self._opener(self.plan, source=self.tables, label=label)
+            label = re.sub(r"[^A-Za-z0-9-]", "", self.run_id)
+            self._session = self._opener(
+                self.plan,
+                source=self.tables,
+                label=label,
+                recorder=self.recorder,
+                told={
+                    "sessions": lambda: (each.described for each in read_holders()),
+                    "tables": self.tables.described,
+                    "caches": lambda: (each() for each in self.caches),
+                },
+            )
+            if self.plan.reporting.system_tables:
+                self._session.catalog.system.add_table(
+                    "events", lambda: events_table(self.tables.first_lake)
+                )
         return self._session
 
     def _end_lease(self) -> None:
         """End the lease; a session that SQL could have changed ends with it."""
-        lease, self._lease = self._lease, None
-        if lease is None:
+        holding, self._holding = self._holding, None
+        if holding is None:
             return
+        lease = holding.lease
         try:
-            lease.release()
+            with self.trace.current():
+                holding.end()
         except PoolError as error:
             LOG.warning("dropping the session of run %s: %s", self.run_id, error)
             lease.session.close()
+        finally:
+            self.trace.end_step()
         policy = self.plan.statements.policy
         if policy.allow_statements or policy.allow_ddl:
             lease.session.close()

@@ -15,7 +15,9 @@ from dagster_dfsession.delta.stores import has_store
 from dagster_dfsession.errors import LocationError
 from dagster_dfsession.pool.pins import RunPins
 from dagster_dfsession.profile.delta import DeltaProfile
-from dagster_dfsession.session.catalog import TableName
+from dagster_dfsession.session.catalog import TableName, asset_key, table_name
+from dagster_dfsession.session.system import Row
+from dagster_dfsession.telemetry.measures import CACHE_HITS, CACHE_MISSES, count
 
 
 class OpenedTable:
@@ -88,6 +90,7 @@ class RunTables:
         self._opened: dict[TableName, OpenedTable] = {}
         self._known: set[TableName] = set()
         self._ask: Callable[[], Collection[Sequence[str]]] = tuple
+        self._hits = self._misses = 0
         self._lock = threading.RLock()
 
     def add_lake(self, lake: Lake) -> None:
@@ -116,20 +119,12 @@ class RunTables:
         self._ask = ask
 
     def name_of(self, key: Sequence[str]) -> TableName:
-        """Return the schema and table that an asset key is called in SQL.
-
-        One part is a table of the default schema; of more parts the last is the
-        table and the others, joined by `/`, the schema.
-        """
-        *schema, table = key
-        return ("/".join(schema) or self._default_schema, table)
+        """Return the schema and table that an asset key is called in SQL."""
+        return table_name(key, self._default_schema)
 
     def key_of(self, name: TableName) -> tuple[str, ...]:
         """Return the asset key that a schema and table stand for."""
-        schema, table = name
-        return (
-            (table,) if schema == self._default_schema else (*schema.split("/"), table)
-        )
+        return asset_key(name, self._default_schema)
 
     def spelt(self, text: str) -> TableName:
         """Return the schema and table of a name as a plan spells it."""
@@ -149,12 +144,47 @@ class RunTables:
     def find(self, name: TableName) -> OpenedTable | None:
         """Return the table, opening and pinning it at first use."""
         with self._lock:
-            if name not in self._opened:
+            if name in self._opened:
+                self._hits += 1
+                count(CACHE_HITS, cache="tables")
+            else:
                 opened = self._open_first(name)
                 if opened is None:
                     return None
                 self._opened[name] = opened
+                self._misses += 1
+                count(CACHE_MISSES, cache="tables")
             return self._opened[name]
+
+    def described(self) -> list[Row]:
+        """Return the tables that were opened, as rows of `dfsession.tables`."""
+        with self._lock:
+            opened = [*self._opened.values()]
+        return [
+            {
+                "schema": each.name[0],
+                "name": each.name[1],
+                "kind": "asset",
+                "uri": each.location.uri,
+                "version": each.version,
+            }
+            for each in opened
+        ]
+
+    def cache_described(self) -> Row:
+        """Return what is kept open, as a row of `dfsession.caches`."""
+        return {
+            "cache": "tables",
+            "of": "the run",
+            "entries": len(self._opened),
+            "hits": self._hits,
+            "misses": self._misses,
+        }
+
+    def add(self, opened: OpenedTable) -> None:
+        """Have a name mean a table that was opened elsewhere, and no other."""
+        with self._lock:
+            self._opened[opened.name] = opened
 
     def opened(self, name: TableName) -> OpenedTable | None:
         """Return the table if it was opened before."""

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, structs
+from typing_extensions import Self
 
 from dagster_dfsession.profile.base import Frozen
 
@@ -28,3 +29,17 @@ class FeaturesProfile(Frozen, frozen=True):
     unpruned_symmetric_joins: Annotated[
         bool, Meta(description="Allow symmetric hash joins that cannot be pruned.")
     ] = True
+
+    @property
+    def gated(self) -> Self:
+        """The same with every kind of dynamic filter off where all of them are.
+
+        To the engine, the gate of them all only sets those of the kinds.
+        """
+        on = self.dynamic_filters
+        return structs.replace(
+            self,
+            join_dynamic_filters=on and self.join_dynamic_filters,
+            aggregate_dynamic_filters=on and self.aggregate_dynamic_filters,
+            topk_dynamic_filters=on and self.topk_dynamic_filters,
+        )

@@ -18,6 +18,7 @@ from dagster_dfsession.profile.features import FeaturesProfile
 from dagster_dfsession.profile.functions import FunctionsProfile
 from dagster_dfsession.profile.hardening import HARDENING_PRESETS, HardeningProfile
 from dagster_dfsession.profile.hooks import HooksProfile
+from dagster_dfsession.profile.materialization import MaterializationProfile
 from dagster_dfsession.profile.named import resolved
 from dagster_dfsession.profile.runtime import RuntimeProfile
 from dagster_dfsession.profile.sql import SqlProfile
@@ -60,6 +61,9 @@ class SessionProfile(Frozen, frozen=True):
     delta: Annotated[
         DeltaProfile, Meta(description="How Delta tables are written.")
     ] = DeltaProfile()
+    materialization: Annotated[
+        MaterializationProfile, Meta(description="How rows become files.")
+    ] = MaterializationProfile()
     functions: Annotated[FunctionsProfile, Meta(description="User functions.")] = (
         FunctionsProfile()
     )

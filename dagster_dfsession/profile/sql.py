@@ -44,9 +44,9 @@ SQL_POLICIES: Mapping[str, SqlPolicy] = MappingProxyType(
 
 
 class Prepared(Frozen, frozen=True):
-    """A statement prepared when the session opens; run with `EXECUTE name(...)`."""
+    """A query planned when the session opens; `prepared(name, 1)` of it runs it."""
 
-    name: Annotated[Identifier, Meta(description="Name for EXECUTE.")]
+    name: Annotated[Identifier, Meta(description="Name for `prepared`, and EXECUTE.")]
     sql: Annotated[str, Meta(min_length=1, description="Query with $1, $2 ... in it.")]
     types: Annotated[
         tuple[SqlType, ...],

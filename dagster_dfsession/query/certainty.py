@@ -4,9 +4,13 @@ import re
 from collections.abc import Iterator
 
 from datafusion import DataFrame
+from datafusion.expr import Values
+from datafusion.plan import LogicalPlan
 from datafusion.unparser import Dialect, Unparser
 
-CUT_VALUES = re.compile(r"^\s*Values: .*\.\.\.$", re.MULTILINE)
+from dagster_dfsession.query.scans import variant_of
+
+VALUES = re.compile(r"^\s*Values: ", re.MULTILINE)
 PASSES_ORDER_ON = ("Projection:", "SubqueryAlias:", "Filter:", "Limit:")
 ORDER_SENSITIVE = re.compile(
     r"\b(row_number|ntile|lag|lead|first_value|last_value|nth_value|any_value"
@@ -29,14 +33,37 @@ def unparsed(frame: DataFrame) -> str | None:
         return None
 
 
-def undecided(text: str, sql: str | None) -> Iterator[str]:
+Rows = tuple[tuple[str, ...], ...]
+
+
+def rows_of_values(optimized: LogicalPlan, text: str) -> tuple[Rows, ...] | None:
+    """Return the rows of each VALUES, of which a plan's text shows the first five.
+
+    Returns:
+        None: not all of them can be told; some subqueries remain in an expression.
+    """
+    shown = len(VALUES.findall(text))
+    found = tuple(_values(optimized)) if shown else ()
+    return None if len(found) < shown and "..." in text else found
+
+
+def _values(plan: LogicalPlan) -> Iterator[Rows]:
+    node = variant_of(plan)
+    if isinstance(node, Values):
+        yield tuple(tuple(map(str, row)) for row in node.values())
+    for below in plan.inputs():
+        yield from _values(below)
+
+
+def undecided(text: str, sql: str | None, values: object) -> Iterator[str]:
     """Return why two queries of this text could give different rows.
 
     Args:
         text: An optimized plan.
         sql: From `unparsed`.
+        values: From `rows_of_values`.
     """
-    if CUT_VALUES.search(text):
+    if values is None:
         yield "VALUES of more rows than a plan shows"
     if "Unnest:" in text:
         yield "unnest, of which a plan shows half"

@@ -9,7 +9,8 @@ from datafusion import DataFrame
 
 from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.profile.base import Frozen
-from dagster_dfsession.query.certainty import undecided, unparsed
+from dagster_dfsession.query.certainty import rows_of_values, undecided
+from dagster_dfsession.query.planned import Planned
 from dagster_dfsession.query.scans import SCAN
 from dagster_dfsession.session.functions.registry import Routine, builtins_of
 from dagster_dfsession.session.functions.snapshot import (
@@ -19,7 +20,7 @@ from dagster_dfsession.session.functions.snapshot import (
 )
 from dagster_dfsession.session.runtime import SessionRuntime
 
-PLAN_HASH_VERSION = 1
+PLAN_HASH_VERSION = 2
 LITERAL = re.compile(r'Utf8(?:View)?\(".*?"\)', re.DOTALL)
 TABLE_FUNCTION = "()"
 SYNTAX = frozenset(
@@ -47,8 +48,8 @@ class PlanIdentity(Frozen, frozen=True):
 
     Attributes:
         plan_hash: The plan over named tables as composed, as optimized and as SQL, with
-            the types of its columns, the settings that change results, and the
-            digests of the functions in it.
+            the types of its columns, its rows of VALUES, the settings that change
+            results, and the digests of the functions in it.
         text: The optimized plan, with the names of this run made neutral.
         tables: The tables it reads, as the plan spells them, sorted.
         functions: The user functions it calls, sorted.
@@ -67,7 +68,7 @@ class PlanIdentity(Frozen, frozen=True):
 
 
 def plan_identity(
-    frame: DataFrame, runtime: SessionRuntime, *, scoped: Mapping[str, str]
+    frame: DataFrame | Planned, runtime: SessionRuntime, *, scoped: Mapping[str, str]
 ) -> PlanIdentity:
     """Identify the query that a frame stands for.
 
@@ -79,13 +80,14 @@ def plan_identity(
     Raises:
         QueryError: Under `engine_errors` of the caller, if the plan does not optimize.
     """
-    optimized = frame.optimized_logical_plan()
-    text = neutral(optimized.display_indent(), scoped)
+    query = Planned.of(frame)
+    optimized, sql = query.optimized, query.sql
+    text = neutral(query.text, scoped)
+    values = rows_of_values(optimized, text)
     # Both plans are searched: the optimizer evaluates calls on constants away.
-    composed = frame.logical_plan().display_indent()
+    composed = query.composed
     # A text literal that looks like a call costs a data version, never a wrong one.
     calls = f"{composed}\n{text}"
-    sql = unparsed(frame)
     owners = {
         name: entry
         for entry in runtime.functions.entries
@@ -104,6 +106,7 @@ def plan_identity(
                 "plan": neutral(optimized.display_indent_schema(), scoped),
                 "composed": neutral(composed, scoped),
                 "sql": None if sql is None else neutral(sql, scoped),
+                "values": values,
                 "result_settings": runtime.result_settings_hash,
                 "functions": {name: used[name].digest for name in sorted(used)},
             },
@@ -118,7 +121,7 @@ def plan_identity(
                     *functions_in_plan(calls, variable_builtins() - owners.keys()),
                     *_not_repeatable(used.values()),
                     *_not_installed(LITERAL.sub("", calls), owners),
-                    *undecided(text, sql),
+                    *undecided(text, sql, values),
                 }
             )
         ),
@@ -130,6 +133,16 @@ def neutral(text: str, scoped: Mapping[str, str]) -> str:
     for name in sorted(scoped, key=len, reverse=True):
         text = text.replace(name, scoped[name])
     return text
+
+
+def neutral_name(name: str) -> str:
+    """Return what a registered name is called in the text of a plan.
+
+    Examples:
+        >>> neutral_name("limits")
+        '<limits>'
+    """
+    return f"<{name}>"
 
 
 def variable_builtins() -> frozenset[str]:

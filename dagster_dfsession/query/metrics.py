@@ -1,9 +1,9 @@
 """What running a query cost, added up over the engine's operators."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from datafusion import DataFrame
-from datafusion.plan import MetricsSet
+from datafusion.plan import ExecutionPlan, MetricsSet
 
 from dagster_dfsession.profile.base import Frozen
 
@@ -12,6 +12,9 @@ UNCOUNTED = "DatasetExec"
 MOST_FILES = 200
 """Files opened up to which they are named: each has some 45 metrics to look through."""
 MEMORY = ("peak_mem_used", "build_mem_used")
+DECODING = "time_elapsed_processing"
+"""Nanoseconds of a scan that its elapsed compute leaves out."""
+NS_PER_MS = 1_000_000
 
 
 class QueryMetrics(Frozen, frozen=True):
@@ -34,6 +37,26 @@ class QueryMetrics(Frozen, frozen=True):
     spilled_bytes: int
     peak_memory_bytes: int
     counted: bool = True
+
+
+class OperatorMetrics(Frozen, frozen=True):
+    """What one operator of an execution did.
+
+    Attributes:
+        depth: Operators above it.
+        operator: Its line in the physical plan.
+        rows: Rows that left it.
+        elapsed_ms: Milliseconds of computing, added up over its partitions.
+        bytes: Bytes fetched from files.
+        spilled_bytes: Bytes written to disk because memory ran out.
+    """
+
+    depth: int
+    operator: str
+    rows: int
+    elapsed_ms: float
+    bytes: int
+    spilled_bytes: int
 
 
 def query_metrics(frame: DataFrame) -> QueryMetrics:
@@ -70,6 +93,30 @@ def files_opened(frame: DataFrame) -> frozenset[str] | None:
         if metric.name == "bytes_scanned"
     )
     return frozenset(path for path in labels if path is not None)
+
+
+def operator_metrics(frame: DataFrame) -> tuple[OperatorMetrics, ...]:
+    """Return what each operator of an executed frame did, in the order of the plan."""
+    return tuple(_operators(frame.execution_plan(), 0))
+
+
+def _operators(plan: ExecutionPlan, depth: int) -> Iterator[OperatorMetrics]:
+    found = plan.metrics()
+    own = [] if found is None else [found]
+    yield OperatorMetrics(
+        depth=depth,
+        operator=plan.display().strip(),
+        rows=sum(each.output_rows or 0 for each in own),
+        elapsed_ms=sum(map(_elapsed_ns, own)) / NS_PER_MS,
+        bytes=_total(own, "bytes_scanned"),
+        spilled_bytes=sum(each.spilled_bytes or 0 for each in own),
+    )
+    for below in plan.children():
+        yield from _operators(below, depth + 1)
+
+
+def _elapsed_ns(metrics: MetricsSet) -> int:
+    return max(metrics.elapsed_compute or 0, metrics.sum_by_name(DECODING) or 0)
 
 
 def _total(metrics: Iterable[MetricsSet], name: str) -> int:

@@ -8,15 +8,17 @@ means the same, because some plans lose something on the way.
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import msgspec
+import pyarrow as pa
 from datafusion import SessionContext
 from datafusion.catalog import Table
-from datafusion.plan import LogicalPlan
 
 from dagster_dfsession.errors import QueryError
 from dagster_dfsession.query.certainty import unparsed
+from dagster_dfsession.query.identity import neutral
 from dagster_dfsession.query.planned import Planned
 from dagster_dfsession.session.catalog import TableName
 from dagster_dfsession.session.session import Session
@@ -27,10 +29,17 @@ TWICE_NAMED = re.compile(r" AS (?:\w+\([^()]*\)|\"[^\"]*\")(?= AS )")
 """A name that is at once replaced by another, as in `count(*) AS count(*) AS n`."""
 
 ALIAS = re.compile(r" *SubqueryAlias: ")
+CONDITIONS = re.compile(r"( *Filter: )(.*)( \[[^\[\]]*\])")
+"""A filter with the columns of its rows, which a schema puts at its end."""
+OTHER_AND = re.compile(r" OR | BETWEEN ")
+TEXT = re.compile(r"\(\".*?\"\)", re.DOTALL)
+"""A literal; ` AND ` in it is no border between two conditions."""
 
 OTHER_TYPES = "its columns get other types"
+NO_PLAN = "the engine's SQL for it does not plan"
 
 Bindings = Mapping[TableName, Table]
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -60,15 +69,17 @@ def rebound_statement(
     Args:
         session: In which it was composed.
         statement: The text.
-        over: The tables that it is to run over.
+        over: The tables that it is to run over, of the same columns as before.
         composed: What it was planned as before.
         ctx: As `Session.sql`, for what is to run.
     """
     names = {**statement.names, **over}
     again = Planned(
-        session.sql(statement.text, params=statement.params, bound=names, ctx=ctx)
+        session.planned(statement.text, params=statement.params, bound=names, ctx=ctx)
     )
-    return again if _same_columns(composed, again) else OTHER_TYPES
+    # One text over tables of the same columns: as composed alike, optimized alike.
+    mine, yours = composed.frame.schema(), again.frame.schema()
+    return again if _are_same(mine, yours) else OTHER_TYPES
 
 
 def rebound_frame(
@@ -88,33 +99,81 @@ def rebound_frame(
         composed: By calls, or from parts.
         ctx: As `Session.sql`, for what is to run.
     """
-    text = unparsed(composed.frame)
-    if text is None:
-        return "the engine has no SQL for a part of it"
+    proof = respelt(session, named, composed)
+    if isinstance(proof, str):
+        return proof
     try:
-        proof = Planned(session.sql(text, bound=named))
-        again = Planned(session.sql(text, bound=over, ctx=ctx))
+        again = Planned(session.planned(proof.sql, bound=over, ctx=ctx))
     except QueryError:
-        return "the engine's SQL for it does not plan"
-    if canonical(proof.optimized) != canonical(composed.optimized):
-        return "the engine's SQL for it has another plan"
+        return NO_PLAN
     return again if _same_columns(composed, again) else OTHER_TYPES
 
 
-def canonical(plan: LogicalPlan) -> str:
-    """Return the text of a plan without the engine's own numbering of names.
+class Respelt(NamedTuple):
+    """A frame in the engine's own SQL, and what that is planned as."""
+
+    sql: str
+    planned: Planned
+
+
+def respelt(
+    session: Session,
+    named: Bindings,
+    composed: Planned,
+    *,
+    scoped: Mapping[str, str] = NO_NAMES,
+) -> Respelt | str:
+    """Return a frame as SQL that was proven to mean it; a text says why there is none.
+
+    Args:
+        session: In which it was composed.
+        named: The tables that it was composed over.
+        composed: By calls, or from parts.
+        scoped: Names that it may have for its parts -> names to have in their place.
+    """
+    text = unparsed(composed.frame)
+    if text is None:
+        return "the engine has no SQL for a part of it"
+    sql = neutral(text, scoped)
+    try:
+        planned = Planned(session.planned(sql, bound=named))
+        found = planned.optimized.display_indent_schema()
+    except QueryError:
+        return NO_PLAN
+    meant = neutral(composed.optimized.display_indent_schema(), scoped)
+    if canonical(found) != canonical(meant):
+        return "the engine's SQL for it has another plan"
+    return Respelt(sql, planned) if _same_columns(composed, planned) else OTHER_TYPES
+
+
+def canonical(plan: str) -> str:
+    """Return the text of a plan without what the engine makes up or may turn around.
+
+    That is its own numbering of names, and the order of the conditions of a filter.
 
     Examples:
         >>> from datafusion import SessionContext
-        >>> query = "SELECT 1 WHERE 1 IN (SELECT 2)"
-        >>> "__" in canonical(SessionContext().sql(query).logical_plan())
+        >>> frame = SessionContext().sql("SELECT 1 WHERE 1 IN (SELECT 2)")
+        >>> "__" in canonical(frame.logical_plan().display_indent_schema())
         False
     """
-    text = TWICE_NAMED.sub("", "\n".join(_named_once(plan.display_indent_schema())))
+    text = TWICE_NAMED.sub("", "\n".join(map(_in_order, _named_once(plan))))
     numbers: dict[str, str] = {}
     return GENERATED.sub(
         lambda found: numbers.setdefault(found[0], f"#{len(numbers)}"), text
     )
+
+
+def _in_order(line: str) -> str:
+    """Sort the conditions of a filter."""
+    found = CONDITIONS.fullmatch(line)
+    if (
+        found is None
+        or OTHER_AND.search(found[2])
+        or any(" AND " in text for text in TEXT.findall(found[2]))
+    ):
+        return line
+    return found[1] + " AND ".join(sorted(found[2].split(" AND "))) + found[3]
 
 
 def _named_once(text: str) -> Iterator[str]:
@@ -133,5 +192,8 @@ def _named_once(text: str) -> Iterator[str]:
 
 
 def _same_columns(one: Planned, other: Planned) -> bool:
-    mine, yours = one.schema, other.schema
-    return mine.names == yours.names and mine.types == yours.types
+    return _are_same(one.schema, other.schema)
+
+
+def _are_same(one: pa.Schema, other: pa.Schema) -> bool:
+    return one.names == other.names and one.types == other.types

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from datafusion import DataFrame
 from datafusion.record_batch import RecordBatch, RecordBatchStream
 from typing_extensions import Self
 
-from dagster_dfsession.delta.arrow_types import delta_schema
 from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.delta.modes import WriteMode
 from dagster_dfsession.delta.request import WriteRequest
@@ -22,6 +21,7 @@ from dagster_dfsession.delta.write import write_table
 from dagster_dfsession.delta.written import WriteResult
 from dagster_dfsession.errors import QueryError
 from dagster_dfsession.query.metrics import QueryMetrics
+from dagster_dfsession.query.plain import plain_schema
 from dagster_dfsession.query.stream import Execution
 
 
@@ -44,14 +44,25 @@ class Result:
         1
     """
 
-    def __init__(self, frame: DataFrame, doing: str) -> None:
-        """Prepare to run `frame`; `doing` begins the message of a failure.
+    def __init__(
+        self,
+        frame: DataFrame,
+        doing: str,
+        *,
+        ended: Callable[[Execution], None] | None = None,
+    ) -> None:
+        """Prepare to run `frame`.
+
+        Args:
+            frame: What to run.
+            doing: Begins the message of a failure.
+            ended: Told when the run is over, however it ended.
 
         Raises:
             QueryError: The query cannot be planned.
         """
         self._doing = doing
-        self._batches = _Batches(frame, doing)
+        self._batches = _Batches(frame, doing, ended)
         self._execution = self._batches.execution
         self._taken = False
         self.schema = self._execution.schema
@@ -179,14 +190,19 @@ class Result:
     def _plain(self) -> pa.RecordBatchReader:
         """Return the rows without views, which not every reader of Arrow has yet."""
         reader = self.reader()
-        return reader.cast(delta_schema(reader.schema))
+        return reader.cast(plain_schema(reader.schema))
 
 
 class _Batches:
     """The batches of a query, which is waited for outside the engine: it can end."""
 
-    def __init__(self, frame: DataFrame, doing: str) -> None:
-        self.execution = Execution(frame, doing, self._run)
+    def __init__(
+        self,
+        frame: DataFrame,
+        doing: str,
+        ended: Callable[[Execution], None] | None,
+    ) -> None:
+        self.execution = Execution(frame, doing, self._run, ended=ended)
         self._doing = doing
         self._cancelled = False
         self._awaited: Future[RecordBatch | None] | None = None

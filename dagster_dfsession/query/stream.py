@@ -7,10 +7,18 @@ from typing import NamedTuple
 import pyarrow as pa
 from datafusion import DataFrame
 from datafusion.record_batch import RecordBatch
+from opentelemetry.context import get_current
 
 from dagster_dfsession.errors import DfSessionError
-from dagster_dfsession.query.metrics import QueryMetrics, files_opened, query_metrics
+from dagster_dfsession.query.metrics import (
+    OperatorMetrics,
+    QueryMetrics,
+    files_opened,
+    operator_metrics,
+    query_metrics,
+)
 from dagster_dfsession.query.planned import Planned
+from dagster_dfsession.query.traced import begin_execution, end_execution
 from dagster_dfsession.session.failures import engine_errors
 
 
@@ -35,6 +43,8 @@ class Execution:
         frame: DataFrame,
         doing: str,
         run: Callable[[DataFrame], Iterable[RecordBatch]] = DataFrame.execute_stream,
+        *,
+        ended: Callable[["Execution"], None] | None = None,
     ) -> None:
         """Prepare to run `frame`.
 
@@ -42,6 +52,7 @@ class Execution:
             frame: What to run.
             doing: Begins the message of a failure.
             run: Starts it, and hands out what comes.
+            ended: Told when it is over, however it ended.
 
         Raises:
             QueryError: The query cannot be planned.
@@ -50,6 +61,8 @@ class Execution:
         self.failure: DfSessionError | None = None
         self._ran: DataFrame | _Ended = frame
         self._run = run
+        self._ended = ended
+        self._composed_in = get_current()
         self._doing = doing
         self._elapsed_ms = 0.0
         with engine_errors(doing):
@@ -74,8 +87,15 @@ class Execution:
         ran = self._ran
         return ran.files if isinstance(ran, _Ended) else files_opened(ran)
 
+    @property
+    def operators(self) -> tuple[OperatorMetrics, ...]:
+        """What each operator did so far, in the order of the physical plan."""
+        ran = self._ran
+        return ran.operators if isinstance(ran, _Ended) else operator_metrics(ran)
+
     def _batches(self, frame: DataFrame) -> Generator[pa.RecordBatch, None, None]:
         started, complete = time.perf_counter(), False
+        traced = begin_execution(self._composed_in)
         try:
             with engine_errors(self._doing):
                 for batch in self._run(frame):
@@ -95,7 +115,18 @@ class Execution:
             if self.failure is not None and self.rows == 0:
                 self._ran = _NOTHING  # perhaps it could not even be planned
             elif not complete:
-                self._ran = _Ended(query_metrics(frame), files_opened(frame))
+                self._ran = _Ended(
+                    query_metrics(frame), files_opened(frame), operator_metrics(frame)
+                )
+            end_execution(
+                traced,
+                rows=self.rows,
+                failure=self.failure,
+                metrics=None if self._ran is _NOTHING else self.metrics,
+                frame=frame,
+            )
+            if self._ended is not None:
+                self._ended(self)
             # A traceback holds what is not deleted.
             del frame
 
@@ -103,6 +134,7 @@ class Execution:
 class _Ended(NamedTuple):
     metrics: QueryMetrics
     files: frozenset[str] | None
+    operators: tuple[OperatorMetrics, ...] = ()
 
 
 _NOTHING = _Ended(

@@ -2,13 +2,42 @@
 
 import contextlib
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 from datafusion.catalog import CatalogProvider, SchemaProvider, Table
 
+from dagster_dfsession.errors import SessionError
+from dagster_dfsession.session.system import SYSTEM_SCHEMA, SystemTables
+
 TableName = tuple[str, str]
 """Schema and table, as `("raw", "flights")`."""
+
+
+def table_name(key: Sequence[str], default_schema: str) -> TableName:
+    """Return the schema and table that an asset key is called in SQL.
+
+    One part is a table of the default schema; of more parts the last is the table and
+    the others, joined by `/`, the schema.
+
+    Examples:
+        >>> table_name(["raw", "us", "flights"], "public")
+        ('raw/us', 'flights')
+    """
+    *schema, table = key
+    return ("/".join(schema) or default_schema, table)
+
+
+def asset_key(name: TableName, default_schema: str) -> tuple[str, ...]:
+    """Return the asset key that a schema and table stand for.
+
+    Examples:
+        >>> asset_key(("public", "flights"), "public")
+        ('flights',)
+    """
+    schema, table = name
+    return (table,) if schema == default_schema else (*schema.split("/"), table)
 
 
 class TableSource(Protocol):
@@ -45,9 +74,11 @@ class SessionCatalog(CatalogProvider):
         """Start empty."""
         self.default_schema = default_schema
         self.source: TableSource = NoTables()
+        self.system = SystemTables()
         self._registered: dict[TableName, Table] = {}
         self._bound: Mapping[TableName, Table] = {}
         self._failure: Exception | None = None
+        self._named: set[TableName] = set()
         self._planning = threading.RLock()
 
     def schema_names(self) -> set[str]:
@@ -60,15 +91,25 @@ class SessionCatalog(CatalogProvider):
 
     def known_names(self) -> set[TableName]:
         """Return the names that a query may use now."""
-        return {*self._registered, *self._bound, *self.source.names()}
+        own = {(SYSTEM_SCHEMA, name) for name in self.system.names()}
+        return {*self._registered, *self._bound, *self.source.names(), *own}
+
+    def kind(self, name: TableName) -> str:
+        """Return how a known name came to be one."""
+        if name[0] == SYSTEM_SCHEMA and name[1] in self.system.names():
+            return "system"
+        named_now = name in self._bound or name in self._registered
+        return "registered" if named_now else "asset"
 
     def find(self, name: TableName) -> Table | None:
         """Return the table of a name; a failure to open it is kept for the caller."""
+        self._named.add(name)
         for tables in (self._bound, self._registered):
             if name in tables:
                 return tables[name]
         try:
-            return self.source.open(name)
+            own = self.system.open(name[1]) if name[0] == SYSTEM_SCHEMA else None
+            return self.source.open(name) if own is None else own
         except Exception as error:  # noqa: BLE001  # `planning` raises it as it was
             self._failure = error
             return None
@@ -95,16 +136,22 @@ class SessionCatalog(CatalogProvider):
         return frozenset(self._registered)
 
     @contextlib.contextmanager
-    def planning(self, bound: Mapping[TableName, Table]) -> Iterator[None]:
+    def planning(
+        self, bound: Mapping[TableName, Table]
+    ) -> Iterator[AbstractSet[TableName]]:
         """Let names mean other tables while one query is planned, on one thread.
+
+        Yields:
+            The names that the query has in it, once it was planned.
 
         Raises:
             Exception: What the source raised when it opened a table of the query.
         """
         with self._planning:
             before, self._bound, self._failure = self._bound, bound, None
+            self._named = set()
             try:
-                yield
+                yield self._named
             finally:
                 self._bound = before
                 failure, self._failure = self._failure, None
@@ -126,6 +173,11 @@ class _SchemaView(SchemaProvider):
         return self._catalog.find((self._name, name))
 
     def register_table(self, name: str, table: Any) -> None:
+        if self._name == SYSTEM_SCHEMA:
+            raise SessionError(
+                f"{SYSTEM_SCHEMA}.{name} cannot be made: in that schema a session "
+                "tells of itself; use another one"
+            )
         made = table if isinstance(table, Table) else Table(table)
         self._catalog.add((self._name, name), made)
 

@@ -1,29 +1,31 @@
 """The one way to build a session: shared, pooled or alone, the same phases run."""
 
 import logging
-import os
-import tempfile
 import time
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 
-from dagster_dfsession.errors import InstallError
 from dagster_dfsession.plan.build import SessionPlan
 from dagster_dfsession.plan.phases import Phase
-from dagster_dfsession.profile.runtime import Spill, SpillToDisk
 from dagster_dfsession.session.catalog import SessionCatalog, TableSource
 from dagster_dfsession.session.functions.library import Library, load_library
 from dagster_dfsession.session.machine import memory_limit
 from dagster_dfsession.session.phases import run_phases
 from dagster_dfsession.session.report import InstallReport
 from dagster_dfsession.session.runtime_env import describe_runtime_env
-from dagster_dfsession.session.session import Session, remove_directory
+from dagster_dfsession.session.session import Session
 from dagster_dfsession.session.site import Site
+from dagster_dfsession.session.spill import make_spill_dir, remove_directory
+from dagster_dfsession.session.system import Rows
+from dagster_dfsession.session.telemetry import artifact_rows, metric_rows
+from dagster_dfsession.telemetry.measures import SESSIONS_OPEN
+from dagster_dfsession.telemetry.recorder import Recorder
 from dagster_dfsession.telemetry.spans import span
 
 LOG = logging.getLogger("dagster_dfsession")
 LEVELS = MappingProxyType({"debug": logging.DEBUG, "info": logging.INFO})
-SPILL_PREFIX = "dfsession_"
+NOTHING_TOLD: Mapping[str, Rows] = MappingProxyType({})
 
 
 def open_session(
@@ -32,6 +34,8 @@ def open_session(
     *,
     source: TableSource | None = None,
     label: str = "alone",
+    recorder: Recorder | None = None,
+    told: Mapping[str, Rows] = NOTHING_TOLD,
 ) -> Session:
     """Build the session that `plan` describes, running every phase in order.
 
@@ -42,6 +46,8 @@ def open_session(
         source: Where tables come from that nobody registers. None: nowhere.
         label: Part of the name of the spill directory, so that a leftover tells
             whose it was.
+        recorder: Told what is done. None: one of its own, without sinks.
+        told: More rows of the tables of the schema `dfsession`.
 
     Returns:
         A session that nothing else shares; close it, or use it in a `with` block.
@@ -64,6 +70,7 @@ def open_session(
     started = time.perf_counter()
     if library is None:
         library = load_library(plan.functions.modules)
+    recorder = recorder or Recorder()
     catalog = SessionCatalog(plan.catalog.default_schema)
     if source is not None:
         catalog.source = source
@@ -74,11 +81,21 @@ def open_session(
         runtime_env=describe_runtime_env(
             plan.memory_pool, plan.spill, memory=memory_limit()
         ),
-        spill_dir=_spill_dir(plan.spill, label),
+        spill_dir=make_spill_dir(plan.spill, label),
+        told={
+            "metrics": lambda: metric_rows(recorder),
+            "artifacts": lambda: artifact_rows(recorder),
+            **told,
+        },
     )
     try:
-        with span("dfsession.open", profile=plan.name, plan=plan.fingerprint):
-            phases = run_phases(site)
+        with (
+            site.hooks.told_of_errors(),
+            span("dfsession.open", profile=plan.name, plan=plan.fingerprint),
+        ):
+            if site.hooks.before_session is not None:
+                site.hooks.before_session(plan)
+            phases = run_phases(site, around=_phase_span)
     except BaseException:
         if site.spill_dir is not None:
             remove_directory(site.spill_dir)
@@ -87,18 +104,11 @@ def open_session(
     report = InstallReport(phases=phases, elapsed_ms=elapsed_ms)
     if plan.reporting.install_log in LEVELS:
         LOG.log(LEVELS[plan.reporting.install_log], "%s: %s", plan.name, report)
-    return Session(site, report)
+    session = Session(site, report, recorder)
+    recorder.record(session.telemetry())
+    recorder.totals.add(SESSIONS_OPEN, 1)
+    return session
 
 
-def _spill_dir(spill: Spill, label: str) -> str | None:
-    if not isinstance(spill, SpillToDisk):
-        return None
-    if spill.directory is not None and not Path(spill.directory).is_dir():
-        raise InstallError.during(
-            Phase.CONTEXT.value,
-            "runtime.spill.directory",
-            f"{spill.directory!r} is not a directory; make it, or leave it unset",
-        )
-    return tempfile.mkdtemp(
-        prefix=f"{SPILL_PREFIX}{label}_{os.getpid()}_", dir=spill.directory
-    )
+def _phase_span(phase: Phase) -> AbstractContextManager[object]:
+    return span(f"dfsession.phase.{phase.value}", phase=phase.value)

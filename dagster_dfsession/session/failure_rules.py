@@ -7,7 +7,6 @@ from dagster_dfsession.errors import FunctionFailedError, MemoryLimitError, Quer
 
 _CAST = "Write CAST(... AS ...) where the types differ."
 _VALUE = "TRY_CAST gives NULL instead of an error."
-_FORMS = "Candidate functions:"
 
 
 class Rule(NamedTuple):
@@ -46,8 +45,8 @@ RULES = (
         "memory",
         re.compile(r"Resources exhausted: (?P<said>.+)", re.DOTALL),
         "more memory was needed than the session may use: {said}",
-        "Raise runtime.memory_pool, lower execution.target_partitions, or let the query "
-        "spill (runtime.spill).",
+        "Raise runtime.memory_pool, lower execution.target_partitions, or let the "
+        "query spill (runtime.spill).",
         MemoryLimitError,
     ),
     _rule(
@@ -71,7 +70,7 @@ RULES = (
     _rule(
         "arguments",
         r"No function matches the given name and argument types "
-        r"'(?P<said>(?P<name>\w+)\(.*?\))'\..*?" + _FORMS + r"\s*(?P<forms>.*)",
+        r"'(?P<said>(?P<name>\w+)\(.*?\))'\..*?Candidate functions:\s*(?P<forms>.*)",
         "{said} is none of the forms of this function: {forms}.",
         "Cast the arguments to the types it takes, or give as many as it takes.",
     ),
@@ -82,8 +81,8 @@ RULES = (
     ),
     _rule(
         "types",
-        r"(?P<said>(?:Cannot infer common argument type for|Cannot coerce arithmetic "
-        r"expression|There isn't a common type to coerce|Failed to coerce|expr type) .+)",
+        r"(?P<said>(?:Cannot infer common argument type|Cannot coerce arithmetic "
+        r"expression|There isn't a common type to|Failed to coerce|expr type) .+)",
         advice=_CAST,
     ),
     _rule(
@@ -107,7 +106,8 @@ RULES = (
     ),
     _rule(
         "columns",
-        r"(?P<said>(?:UNION|EXCEPT|INTERSECT) queries have different number of columns)",
+        r"(?P<said>(?:UNION|EXCEPT|INTERSECT) queries have different number of "
+        r"columns)",
         advice="Give each of them the same columns, in the same order.",
     ),
     _rule(
@@ -122,6 +122,17 @@ RULES = (
         "column {name} is neither in GROUP BY nor in an aggregate function; only "
         "{there} is.",
         "Add it to GROUP BY, or aggregate it: min({name}).",
+    ),
+    _rule(
+        "position",
+        r"(?P<said>Order by column out of bounds.+|Cannot find column with position.+)",
+        advice="Name the column instead.",
+    ),
+    _rule(
+        "qualifier",
+        r"(?P<said>Invalid qualifier (?P<name>[^\n]+)"
+        r"|Unsupported compound identifier '[^']+'[^\n]+)",
+        advice="A table is called by its alias where it has one.",
     ),
     _rule(
         "aggregate",
@@ -149,7 +160,8 @@ RULES = (
     ),
     _rule(
         "duplicate",
-        r"(?P<said>Schema contains duplicate (?:un)?qualified field name (?P<name>\S+))",
+        r"(?P<said>Schema contains duplicate (?:un)?qualified field name "
+        r"(?P<name>\S+))",
         advice="Give one of the tables, or of the columns, another name with AS.",
     ),
     _rule(
@@ -160,7 +172,7 @@ RULES = (
     ),
     _rule(
         "parameter",
-        r"Placeholder '(?P<name>[^']+)' was not provided a value",
+        r"(?:Placeholder '|No value found for placeholder with name )(?P<name>[^'\s]+)",
         "parameter {name} has no value.",
         "Pass it in params.",
     ),
@@ -172,7 +184,8 @@ RULES = (
     ),
     _rule(
         "value",
-        r"(?P<said>[^\n]*(?:[Oo]verflow|out of range|too large to store)[^\n]*)",
+        r"(?m:^)(?P<said>[^\n]*(?:[Oo]verflow|out of range|too large to store"
+        r"|must be >= 0)[^\n]*)",
         "a value does not fit its type: {said}.",
         "Cast to a wider type before the calculation.",
     ),
@@ -195,7 +208,7 @@ RULES = (
     ),
     _rule(
         "unsupported",
-        r"not implemented: (?P<said>[^\n]+)",
+        r"not implemented: (?P<said>[^\n{]+)",
         "the engine does not do this: {said}.",
         "Write the query in another way.",
     ),

@@ -1,15 +1,18 @@
-"""What a built session says of itself: four snapshots, and the hashes over them."""
+"""What a built session says of itself: snapshots, and the hashes over them."""
 
 from dagster_dfsession.plan.classification import hashed_settings, result_settings
 from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.profile.base import Frozen
+from dagster_dfsession.session.extensions import ExtensionEntry
 from dagster_dfsession.session.functions.snapshot import FunctionsSnapshot
+from dagster_dfsession.session.hooks import HookEntry
+from dagster_dfsession.session.rules import Rules
 from dagster_dfsession.session.runtime_env import RuntimeEnvSnapshot
 from dagster_dfsession.session.versions import EngineVersions
 
 SETTINGS_HASH_VERSION = 1
 RESULT_SETTINGS_HASH_VERSION = 1
-SESSION_HASH_VERSION = 1
+SESSION_HASH_VERSION = 2
 
 
 class SessionRuntime(Frozen, frozen=True):
@@ -20,6 +23,9 @@ class SessionRuntime(Frozen, frozen=True):
             sessions of one plan.
         runtime_env: What the engine does not tell of its memory and disk.
         profile_hash: What was asked for.
+        extensions: Those the profile names, also the unavailable ones.
+        rules: The optimizer's rules; none in records of version 1 of the hash.
+        hooks: User code around sessions, queries and writes.
     """
 
     settings: dict[str, str]
@@ -27,6 +33,9 @@ class SessionRuntime(Frozen, frozen=True):
     runtime_env: RuntimeEnvSnapshot
     versions: EngineVersions
     profile_hash: str
+    extensions: tuple[ExtensionEntry, ...] = ()
+    rules: Rules = Rules()
+    hooks: tuple[HookEntry, ...] = ()
 
     @property
     def settings_hash(self) -> str:
@@ -64,6 +73,9 @@ class SessionRuntime(Frozen, frozen=True):
                 "profile": self.profile_hash,
                 "settings": self.settings_hash,
                 "functions": self.udf_snapshot_hash,
+                "extensions": [each.identity for each in self.extensions],
+                "rules": self.rules.digest,
+                "hooks": self.hooks,
                 "versions": self.versions,
             },
         )

@@ -1,7 +1,10 @@
 """What the phases build on: one context under construction."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+import functools
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from datafusion import SessionContext
 
@@ -9,11 +12,33 @@ from dagster_dfsession.errors import InstallError
 from dagster_dfsession.plan.build import SessionPlan
 from dagster_dfsession.plan.phases import Phase
 from dagster_dfsession.session.catalog import SessionCatalog
+from dagster_dfsession.session.extensions import LoadedExtension, load_extensions
 from dagster_dfsession.session.functions.library import Library
+from dagster_dfsession.session.functions.snapshot import FunctionsSnapshot
+from dagster_dfsession.session.hooks import Hooks, load_hooks
 from dagster_dfsession.session.runtime_env import RuntimeEnvSnapshot
+from dagster_dfsession.session.system import Row, Rows
 
 Installer = Callable[["Site"], tuple[str, ...]]
 """Changes the site's context; returns what it installed just now, by name."""
+
+
+class Borrower(Protocol):
+    """Who has a session now."""
+
+    prefix: str
+
+    @property
+    def described(self) -> Row:
+        """Its row in `dfsession.leases`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """What the engine said of the session when a query last named its tables."""
+
+    settings: Mapping[str, str]
+    functions: FunctionsSnapshot
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -27,6 +52,9 @@ class Site:
         spill_dir: Directory of this context alone; None: the system's choice.
         functions: Names of the user functions that it has.
         once: Phase and name of what is there already.
+        told: Rows of the tables of the schema `dfsession` that others know.
+        borrowers: Who has the session now.
+        observed: None: no query has named the tables that show it.
     """
 
     plan: SessionPlan
@@ -37,6 +65,11 @@ class Site:
     functions: tuple[str, ...] = ()
     once: set[tuple[Phase, str]] = dataclasses.field(default_factory=set)
     built: SessionContext | None = None
+    told: Mapping[str, Rows] = dataclasses.field(default_factory=dict)
+    borrowers: weakref.WeakSet[Borrower] = dataclasses.field(
+        default_factory=weakref.WeakSet
+    )
+    observed: Observed | None = None
 
     @property
     def ctx(self) -> SessionContext:
@@ -50,6 +83,24 @@ class Site:
                 Phase.CONTEXT.value, "SessionContext", "this phase has to run first"
             )
         return self.built
+
+    @functools.cached_property
+    def extensions(self) -> tuple[LoadedExtension, ...]:
+        """The plan's extensions; those that are unavailable have no parts.
+
+        Raises:
+            InstallError: One is not what the plan takes it for.
+        """
+        return load_extensions(self.plan.extensions)
+
+    @functools.cached_property
+    def hooks(self) -> Hooks:
+        """The plan's hooks.
+
+        Raises:
+            InstallError: One cannot be imported, or is not callable.
+        """
+        return load_hooks(self.plan.hooks)
 
     def missing(self, phase: Phase, names: Iterable[str]) -> tuple[str, ...]:
         """Return those of the names that a phase has not installed yet."""

@@ -55,7 +55,7 @@ def tokens(query: str) -> Iterator[Token]:
 
 
 def places_of(name: str, query: str) -> tuple[Place, ...]:
-    """Return where a name stands in a query, outside of strings and comments.
+    r"""Return where a name stands in a query, outside of strings and comments.
 
     A table's name may stand in single quotes: then it counts, if it stands nowhere
     else.
@@ -66,7 +66,7 @@ def places_of(name: str, query: str) -> tuple[Place, ...]:
         query: The text.
 
     Examples:
-        >>> places_of("f.a", "SELECT f.a, '.a',\\n  F.a")
+        >>> places_of("f.a", "SELECT f.a, 'f.a',\n  F.a")
         (Place(line=1, column=8), Place(line=2, column=3))
     """
     parts = [each for each in tokens(name) if each.value != "."]
@@ -92,10 +92,10 @@ def place_at(query: str, start: int) -> Place:
 
 
 def excerpt(query: str, place: Place) -> str:
-    """Return the line of a place, with a caret below it.
+    r"""Return the line of a place, with a caret below it.
 
     Examples:
-        >>> print(excerpt("SELECT a,\\n  b", Place(2, 3)))
+        >>> print(excerpt("SELECT a,\n  b", Place(2, 3)))
         2 |   b
           |   ^
     """

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster_shared.check import CheckError
 
+from dagster_dfsession.history.runs import run_start
 from dagster_dfsession.pool.scope import Scope
 
 _ONE_PROCESS = frozenset({"in_process", "execute_in_process_executor"})
@@ -40,18 +41,13 @@ def is_spread(step: dg.OpExecutionContext) -> bool:
     return step.job_def.executor_def.name not in _ONE_PROCESS
 
 
-def run_start() -> dt.datetime | None:
+def start_of_run() -> dt.datetime | None:
     """Return when the run of this step started, the same in all its steps and attempts.
 
     None outside a step.
     """
     step = current_step()
-    record = None if step is None else step.instance.get_run_record_by_id(step.run_id)
-    if record is None:
-        return None
-    if record.start_time is None:
-        return record.create_timestamp
-    return dt.datetime.fromtimestamp(record.start_time, dt.timezone.utc)
+    return None if step is None else run_start(step.instance, step.run_id)
 
 
 def asset_keys(step: dg.OpExecutionContext) -> list[Sequence[str]]:

@@ -24,13 +24,14 @@ from dagster_dfsession.errors import (
 )
 from dagster_dfsession.materialization.target import Target
 from dagster_dfsession.steps.contracts import CONTRACT, asset_contract
-from dagster_dfsession.steps.current import run_start
+from dagster_dfsession.steps.current import start_of_run
 from dagster_dfsession.steps.declarations import (
     CONSTRAINTS,
     TABLE_PROPERTIES,
     asset_declared,
 )
 from dagster_dfsession.steps.layouts import LAYOUT, asset_layout
+from dagster_dfsession.steps.policies import DETERMINISM, STREAMING, asset_policy
 
 T = TypeVar("T")
 
@@ -43,12 +44,14 @@ KNOWN = frozenset(
     {
         CONSTRAINTS,
         CONTRACT,
+        DETERMINISM,
         LAYOUT,
         MERGE,
         MODE,
         PARTITION_BY,
         PARTITION_EXPR,
         SCHEMA_MODE,
+        STREAMING,
         TABLE_PROPERTIES,
     }
 )
@@ -133,10 +136,11 @@ def asset_target(
             name,
         ),
         merge=merge,
-        run_start=run_start() if by_run else None,
+        run_start=start_of_run() if by_run else None,
         contract=asset_contract(stated, name),
         layout=asset_layout(stated, name),
         declared=asset_declared(stated, name),
+        **asset_policy(stated, name),
     )
 
 

@@ -1,6 +1,5 @@
 """Writing an asset's value, with its record and all that Dagster is told of it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -9,11 +8,13 @@ import msgspec
 from dagster_dfsession.delta.files import LakeFiles
 from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.errors import RecordError, SessionError
-from dagster_dfsession.materialization.materialize import Materialization, materialize
+from dagster_dfsession.materialization.materialize import Materialization
+from dagster_dfsession.materialization.recorded import materialize_recorded
 from dagster_dfsession.materialization.records import (
     QueryRecord,
     RecordStore,
     SessionRecord,
+    WriteRecord,
     session_changes,
 )
 from dagster_dfsession.materialization.target import Target
@@ -28,6 +29,7 @@ from dagster_dfsession.metadata.keys import RECORD
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.run import RunSession
 from dagster_dfsession.profile.codec import dump_profile
+from dagster_dfsession.session.session import Session
 from dagster_dfsession.steps.current import current_step
 from dagster_dfsession.steps.partitions import asset_target, check_definition
 
@@ -67,16 +69,17 @@ def publish(
     Raises:
         DfSessionError: The value could not be computed or written; nothing was.
     """
-    made = materialize(value, target, run.tables, lease)
+    with run.trace.current():
+        made = materialize_recorded(value, target, run.tables, lease)
     store = RecordStore(LakeFiles(lake.root))
     changes = _changes(made, store, step)
     plan = lease.session.plan
     return Published(
         metadata=materialization_metadata(
             made,
-            record=store.put(_record(made, dump_profile(plan.profile))),
+            record=store.put(_record(made, lease.session)),
             changes=changes,
-            plan_chars=plan.reporting.plan_chars,
+            reporting=plan.reporting,
         ),
         by_partition=partition_metadata(made),
         data_version=made.data_version,
@@ -84,8 +87,8 @@ def publish(
     )
 
 
-def _record(made: Materialization, profile: Mapping[str, Any]) -> SessionRecord:
-    identity = made.identity
+def _record(made: Materialization, session: Session) -> SessionRecord:
+    identity, statement, target = made.identity, made.statement, made.target
     query = (
         None
         if identity is None
@@ -97,10 +100,27 @@ def _record(made: Materialization, profile: Mapping[str, Any]) -> SessionRecord:
             bound=NATIVE
             if made.why_composed is None
             else f"{AS_COMPOSED}: {made.why_composed}",
+            statement=None if isinstance(statement, str) else statement,
+            lineage=made.lineage,
         )
     )
     return SessionRecord(
-        session=made.session, profile=dict(profile), query=query, inputs=made.inputs
+        session=made.session,
+        profile=dump_profile(session.plan.profile),
+        query=query,
+        inputs=made.inputs,
+        written=WriteRecord(
+            key=target.key,
+            mode=target.mode,
+            schema_mode=target.schema_mode,
+            merge=target.merge,
+            partitions=target.partitions,
+            partition_keys=target.partition_keys,
+            partition_by=target.partition_by,
+            sort_by=target.layout.sort_by,
+        ),
+        sources=session.sources,
+        not_replayable=statement if isinstance(statement, str) else "",
     )
 
 

@@ -52,7 +52,7 @@ def test_every_leaf_of_a_profile_is_a_field_of_the_form() -> None:
     choices = {p for p in structs if any(f.startswith(f"{p}.") for f in form)}
 
     assert structs - form - choices == set()
-    assert choices == {"runtime.memory_pool", "runtime.spill"}
+    assert choices == {"cache.plans", "runtime.memory_pool", "runtime.spill"}
     own = {
         path
         for path in form - structs
@@ -68,6 +68,7 @@ def test_every_field_of_the_form_is_described_in_dagster_s_schema() -> None:
         "preset",
         "profile",
         "udfs",
+        "extensions",
         "root_uri",
         "storage_options",
         "profile.execution",
@@ -117,6 +118,17 @@ def test_functions_are_added_to_those_of_the_profile() -> None:
     )
 
     assert resource.plan().functions.modules == ("a.b", "c.d")
+
+
+def test_extensions_are_added_to_those_of_the_profile() -> None:
+    resource = DataFusionSessionResource(
+        profile={"extensions": [{"path": "a:b", "optional": True}]}, extensions=["c.d"]
+    )
+
+    assert [(each.path, each.optional) for each in resource.plan().extensions] == [
+        ("a:b", True),
+        ("c.d", False),
+    ]
 
 
 def test_an_unknown_preset_is_refused_where_it_is_written_down() -> None:

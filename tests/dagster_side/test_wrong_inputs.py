@@ -155,7 +155,7 @@ def test_what_read_only_sql_forbids(refused: Refused, query: str) -> None:
 
 def test_ddl_in_read_only_sql(refused: Refused) -> None:
     assert refused(SqlPolicyError, asks("DROP TABLE flights")) == snapshot(
-        "planning 'DROP TABLE flights': the SQL policy forbids 'DropTable'. Sessions are read-only by default; a profile may say sql: {policy: {preset: write}}, or service, or admin."
+        "planning 'DROP TABLE flights': the SQL policy forbids DDL (DropTable). Sessions are read-only by default; a profile may say sql: {policy: {preset: admin}}."
     )
 
 

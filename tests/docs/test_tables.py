@@ -111,6 +111,7 @@ def lake(tmp_path: Path) -> Lake:
         {"merge": {"on": "id", "kind": "upsrt"}},
         {"contract": {"checks": {"dear": "price > 4"}}},
         {"layout": {"sort": ["id"]}},
+        {"determinism": "canonical", "merge": {"on": "id"}},
     ],
     ids=lambda metadata: next(iter(metadata)),
 )

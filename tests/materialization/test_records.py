@@ -29,6 +29,7 @@ from dagster_dfsession.session.runtime import SessionRuntime
 from dagster_dfsession.session.runtime_env import RuntimeEnvSnapshot
 from dagster_dfsession.session.versions import EngineVersions
 
+GOLDEN_1 = Path(__file__).parents[1] / "goldens" / "record_v1.json"
 BEFORE = SessionRuntime(
     settings={"datafusion.execution.batch_size": "8192", "my_extension.mode": "x"},
     functions=FunctionsSnapshot(entries=(), builtins_digest="0" * 64),
@@ -182,7 +183,7 @@ def test_a_record_that_is_no_archive_is_refused(store: RecordStore, root: Path) 
 
 @pytest.mark.parametrize(
     "change",
-    [{"version": 2}, {"more": 1}, {"session": None}, {"inputs": [{"table": "x"}]}],
+    [{"version": 3}, {"more": 1}, {"session": None}, {"inputs": [{"table": "x"}]}],
     ids=["version", "field", "session", "input"],
 )
 def test_a_record_of_another_version_is_refused(
@@ -191,11 +192,32 @@ def test_a_record_of_another_version_is_refused(
     plain = msgspec.json.encode(msgspec.to_builtins(record_of(BEFORE)) | change)
     path = written(root, plain)
 
-    assert f"record {path!r} is of another version than 1: " in refusal(store, path)
+    assert f"record {path!r} is of another version than 1 and 2: " in refusal(
+        store, path
+    )
+
+
+def test_a_record_of_version_1_is_read_and_says_that_it_cannot_be_replayed(
+    store: RecordStore, root: Path
+) -> None:
+    path = written(root, GOLDEN_1.read_bytes())
+
+    found = store.get(path)
+
+    assert found.version == 1
+    assert found.session == BEFORE
+    assert found.inputs[0].version == 3
+    assert found.query is not None
+    assert found.query.statement is None
+    assert found.not_replayable == "its record is of a release that kept no statements"
+
+
+def test_a_record_is_of_the_newest_version(store: RecordStore) -> None:
+    assert store.get(store.put(record_of(BEFORE))).version == 2
 
 
 def test_a_record_that_is_no_json_is_refused(store: RecordStore, root: Path) -> None:
-    assert "is of another version than 1" in refusal(store, written(root, b"{"))
+    assert "is of another version than 1 and 2" in refusal(store, written(root, b"{"))
 
 
 def written(root: Path, plain: bytes) -> str:

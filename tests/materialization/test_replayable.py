@@ -58,6 +58,19 @@ def test_what_was_written_and_what_was_read_is_needed(
     }
 
 
+def test_what_was_merged_into_is_needed(run: Any, lake: Path, root: Location) -> None:
+    @dg.asset(metadata={"merge": {"on": "x"}})
+    def merged(context: dg.AssetExecutionContext) -> pa.Table:
+        return pa.table({"x": [int(context.run.tags.get("x", "0"))]})
+
+    place = Lake(str(lake)).table(["merged"])
+    run(merged)
+    write(place, {"x": [5]}, mode="append")  # by nobody's run
+    run(merged, tags={"x": "1"})
+
+    assert [*by_version(place, root)] == [0, 1, 2, 3]
+
+
 def test_what_is_read_of_one_table_is_not_needed_of_another(
     run: Any, lake: Path, root: Location
 ) -> None:

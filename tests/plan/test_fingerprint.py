@@ -16,7 +16,10 @@ from dagster_dfsession.plan.build import plan_session, profile_hash
 from dagster_dfsession.plan.explain import explain_plan
 from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.plan.phases import Phase
+from dagster_dfsession.profile.cache import PlansOnDisk
 from dagster_dfsession.profile.delta import BloomFilter
+from dagster_dfsession.profile.diagnostics import ExplainPlan
+from dagster_dfsession.profile.extensions import Extension, RulesProfile
 from dagster_dfsession.profile.fields import leaf_fields
 from dagster_dfsession.profile.functions import FunctionsProfile
 from dagster_dfsession.profile.hooks import HooksProfile
@@ -67,6 +70,7 @@ OTHER: dict[str, Any] = {
     "cache.list_files_ttl_s": 7,
     "cache.metadata_limit": 7 * 1024,
     "cache.file_statistics_limit": 7 * 1024,
+    "cache.plans": PlansOnDisk(directory="elsewhere"),
     "delta.compression": "snappy",
     "delta.target_file_size": 7,
     "delta.row_group_rows": 7,
@@ -76,18 +80,33 @@ OTHER: dict[str, Any] = {
     "delta.protocol": "warn",
     "delta.max_reader_version": 2,
     "delta.max_writer_version": 5,
+    "materialization.determinism": "canonical",
+    "materialization.streaming": False,
     "functions.modules": ("other.udfs",),
     "functions.names": ("other",),
     "functions.spark": True,
+    "extensions": (Extension(path="other:extension"),),
+    "rules.remove": ("push_down_filter",),
+    "rules.add": ("other:rule",),
+    "hooks.before_session": ("other:hook",),
     "hooks.after_session": ("other:hook",),
+    "hooks.before_query": ("other:hook",),
+    "hooks.after_query": ("other:hook",),
+    "hooks.before_write": ("other:hook",),
+    "hooks.after_write": ("other:hook",),
+    "hooks.on_error": ("other:hook",),
+    "hooks.failure": "log",
     "diagnostics.install_log": "info",
+    "diagnostics.explain": ExplainPlan(),
     "diagnostics.plan_chars": 7,
     "diagnostics.system_tables": False,
+    "diagnostics.sinks": ("log",),
+    "diagnostics.query_text": True,
     "diagnostics.explain_format": "tree",
     "diagnostics.explain_schema": True,
     "diagnostics.explain_statistics": True,
     "diagnostics.analyze_level": "summary",
-    "bootstrap.mode": "plan",
+    "bootstrap.mode": "one_row",
     "bootstrap.exact_schemas": False,
     "hardening.time_zone": "Europe/Vienna",
     "hardening.view_types": False,
@@ -155,11 +174,11 @@ def test_the_profile_hashes_of_the_presets_stay() -> None:
 
     assert hashes == snapshot(
         {
-            "default": "3d1c82226fd331b63f172572e2f16b4dd9c43e756128a699978fe64d64641f9b",
-            "dev": "eaeb21949fcb18da88e7b901bf6affa65aaaf8ad39257006eb57f054f7def8cd",
-            "prod": "71113bf86248514435bceca735a46f10d2d5da4c0609b18cfb69dcb96f32fdd7",
-            "low_memory": "53cd9934db6ebdae9f13a4d3325efc1b7d923e88b7cb5e14e67f24fd41191769",
-            "reproducible": "9458f55e9127aac525470a223aa6239654ce91e610c5eacecd57d0da907e2555",
+            "default": 'f813e40f906cea2b3f2d0e3b9aa78274e4a07ac36930650cb87f39e145be800d',
+            "dev": '29ed63eee1361d01ef79d11b8ffb8080ea4f666d97b1577a111c7bad4ef1d93b',
+            "prod": '39385730a19bc8a31d30e8beb34c7802dd76a92e2adafa843b8a8c5aac44d5e1',
+            "low_memory": 'afede6f51fa9dbfab314ab24f1c73743bece734222f965e7448a0fc3c7d2aaa0',
+            "reproducible": '815347e5d92c8ecdd7ae9bf497082e9de1608c75818d5688f97f0d4c6d826e64',
         }
     )
 
@@ -171,13 +190,19 @@ def test_the_plans_of_the_presets_read_so(
     golden(f"plan_{name}", explain_plan(plan_session(PRESETS[name])))
 
 
+@pytest.mark.demand("D19")
 def test_a_plan_shows_all_that_will_be_installed(
     golden: Callable[[str, str], None],
 ) -> None:
     profile = SessionProfile(
         name="everything",
         functions=FunctionsProfile(modules=("shop.udfs",), spark=True),
-        hooks=HooksProfile(after_session=tuple(f"shop.hooks:h{n}" for n in range(7))),
+        extensions=(Extension(path="shop.engine:planner", optional=True),),
+        rules=RulesProfile(remove=("push_down_filter",), add=("shop.engine:rule",)),
+        hooks=HooksProfile(
+            after_session=tuple(f"shop.hooks:h{n}" for n in range(7)),
+            on_error=("shop.hooks:page", "shop.hooks:log"),
+        ),
         runtime=RuntimeProfile(memory_pool=UnboundedPool(), spill=NoSpill()),
         settings={"datafusion.explain.format": "tree"},
     )

@@ -19,6 +19,7 @@ from dagster_dfsession.errors import (
     UnsupportedTypeError,
 )
 from dagster_dfsession.plan.build import SessionPlan
+from dagster_dfsession.pool.inputs import Narrowing
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.scope import Scope
 from dagster_dfsession.pool.tables import OpenedTable, RunTables

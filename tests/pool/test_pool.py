@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pytest
+from datafusion.catalog import Table
 from inline_snapshot import snapshot
 
 from dagster_dfsession.errors import (
@@ -144,8 +146,14 @@ def dirty_by_removal(session: Session) -> None:
             session.ctx.deregister_table(name)
 
 
+def open_with_table(plan: SessionPlan) -> Session:
+    session = open_session(plan)
+    session.catalog.add(("given", "rows"), Table(ds.dataset(ROWS)))
+    return session
+
+
 def dirty_by_loss(session: Session) -> None:
-    session.catalog.remove(("dfsession", "session"))
+    session.catalog.remove(("given", "rows"))
 
 
 def dirty_by_setting(session: Session) -> None:
@@ -161,7 +169,7 @@ def dirty_by_closing(session: Session) -> None:
     [
         (dirty_by_name, "left behind: public.left"),
         (dirty_by_removal, "run_pool_pool_0__t of 'run_pool_pool_0__' had been removed by others"),
-        (dirty_by_loss, "removed: dfsession.session"),
+        (dirty_by_loss, "removed: given.rows"),
         (dirty_by_setting, "its settings or functions were changed"),
         (dirty_by_closing, "session 'test' is closed; open another one"),
     ],
@@ -174,7 +182,9 @@ def test_a_session_that_is_not_as_it_was_is_dropped_and_replaced(
     spill_root: Path,
 ) -> None:
     plan = planned(sql=SqlProfile(policy="service"))
-    with SessionPool(plan, size=1, when_exhausted="raise") as pool:
+    with SessionPool(
+        plan, size=1, when_exhausted="raise", opener=open_with_table
+    ) as pool:
         with pool.checkout() as lease:
             lease.register("t", ROWS)
             soil(lease.session)

@@ -40,7 +40,7 @@ def test_a_run_opens_its_session_when_it_is_first_lent(
 
     assert run.session is lease.session
     (directory,) = spill_root.iterdir()
-    assert directory.name.startswith("dfsession_1a2b3c4d_")
+    assert directory.name.startswith("dfsession_1a2b3c4d-5e6f_")
     run.close()
     assert list(spill_root.iterdir()) == []
 

@@ -73,6 +73,26 @@ def test_types_are_those_of_the_library(result: Result, ctx: SessionContext) -> 
     assert views.to_table().schema.types == [pa.string()]
 
 
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("now()", pa.timestamp("ns")),
+        ("arrow_cast(1, 'UInt64')", pa.uint64()),
+        ("NULL", pa.null()),
+        ("arrow_cast(['a'], 'List(Utf8View)')", pa.list_(pa.string())),
+        ("arrow_cast('a', 'Dictionary(Int32, Utf8)')", pa.string()),
+        ("{'k': arrow_cast('a', 'Utf8View')}", pa.struct([("k", pa.string())])),
+    ],
+)
+def test_a_type_that_delta_lacks_can_be_read(
+    ctx: SessionContext, value: str, kind: pa.DataType
+) -> None:
+    frame = ctx.sql(f"SELECT {value} AS x")
+
+    [found] = Result(frame, "reading").to_table().schema.types
+    assert str(found).replace(" not null", "") == str(kind)
+
+
 def test_a_parquet_file_has_all_rows(result: Result, tmp_path: Path) -> None:
     assert result.write_parquet(tmp_path / "t.parquet") == 2
 

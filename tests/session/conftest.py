@@ -1,10 +1,13 @@
 """Sessions that are closed when the test is over."""
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from dagster_dfsession.plan.build import plan_session
@@ -43,3 +46,22 @@ def opened(spill_root: Path) -> Iterator[Opened]:
             return stack.enter_context(session)
 
         yield open_one
+
+
+@pytest.fixture
+def session(opened: Opened) -> Session:
+    """A session with two small tables."""
+    made = opened()
+    flights = pa.table({"dest": ["IAH"], "delay": [1], "Gate": ["A"], "stops": [[1]]})
+    airports = pa.table({"dest": ["IAH"], "city": ["Houston"]})
+    made.ctx.register_record_batches("flights", [flights.to_batches()])
+    made.ctx.register_record_batches("airports", [airports.to_batches()])
+    return made
+
+
+@pytest.fixture
+def shop(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module `shop`, importable while the test lasts."""
+    module = ModuleType("shop")
+    monkeypatch.setitem(sys.modules, "shop", module)
+    return module

@@ -44,20 +44,20 @@ def identities(suite: Suite, lake: Path, **parts: Any) -> Mapping[int, PlanIdent
         }
 
 
+def hashes(plans: Mapping[int, PlanIdentity]) -> dict[str, str]:
+    """Return number -> plan hash, as JSON has them."""
+    return {str(number): plan.plan_hash for number, plan in plans.items()}
+
+
 def main() -> None:
     """Print the hashes of all plans, made with as many partitions as are asked for."""
     partitions = ExecutionProfile(target_partitions=int(sys.argv[1]))
     with tempfile.TemporaryDirectory() as directory:
-        hashes = {
-            suite: {
-                str(number): identity.plan_hash
-                for number, identity in identities(
-                    suite, Path(directory), execution=partitions
-                ).items()
-            }
+        found = {
+            suite: identities(suite, Path(directory) / suite, execution=partitions)
             for suite in EXTENSIONS
         }
-    print(json.dumps(hashes))  # noqa: T201  # run as a script
+    print(json.dumps({suite: hashes(plans) for suite, plans in found.items()}))  # noqa: T201  # run as a script
 
 
 if __name__ == "__main__":

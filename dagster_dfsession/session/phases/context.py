@@ -6,7 +6,8 @@ from datafusion import SessionConfig, SessionContext
 
 from dagster_dfsession.errors import SettingError
 from dagster_dfsession.plan.quoting import quoted_literal
-from dagster_dfsession.plan.settings import Setting
+from dagster_dfsession.plan.settings import DYNAMIC_FILTERS, Setting
+from dagster_dfsession.session.adapters import configure
 from dagster_dfsession.session.engine_settings import default_settings
 from dagster_dfsession.session.runtime_env import build_runtime_env
 from dagster_dfsession.session.site import Site
@@ -18,6 +19,7 @@ def install_context(site: Site) -> tuple[str, ...]:
 
     Raises:
         EngineVersionError: datafusion and deltalake do not fit together.
+        InstallError: An extension is not what the plan takes it for.
         SettingError: This DataFusion lacks a key, or cannot read its value.
     """
     if site.built is not None:
@@ -30,7 +32,9 @@ def install_context(site: Site) -> tuple[str, ...]:
         .with_default_catalog_and_schema(names.default_catalog, names.default_schema)
         .with_information_schema(enabled=names.information_schema)
     )
-    for setting in site.plan.settings:
+    configure(config, site.extensions)
+    ordered = sorted(site.plan.settings, key=lambda each: each.key != DYNAMIC_FILTERS)
+    for setting in ordered:
         if not setting.is_runtime:
             _apply(setting, lambda each: config.set(each.key, each.value))
     ctx = SessionContext(config, build_runtime_env(site.runtime_env, site.spill_dir))

@@ -1,29 +1,28 @@
 """What has to be there before the first query is planned."""
 
-from dagster_dfsession.errors import InstallError
 from dagster_dfsession.plan.phases import Phase
-from dagster_dfsession.session.failures import shortened
+from dagster_dfsession.session.adapters import bundled, install_ports
+from dagster_dfsession.session.rules import add_rules, remove_rules
 from dagster_dfsession.session.site import Site
 
 
 def install_planning_extensions(site: Site) -> tuple[str, ...]:
-    """Prepare the plan's statements; the engine takes each name once.
+    """Install the plan's extensions, then change the rules of the optimizer.
 
     Raises:
-        InstallError: A statement does not plan; the message has the engine's reason.
+        InstallError: An extension raised, or a rule is not what the plan takes it for.
     """
-    phase = Phase.PLANNING_EXTENSIONS
-    prepared = site.plan.statements.prepared
-    fresh = site.missing(phase, [each.name for each in prepared])
-    for each in prepared:
-        if each.name not in fresh:
-            continue
-        types = f"({', '.join(each.types)})" if each.types else ""
-        try:
-            site.ctx.sql(f"PREPARE {each.name}{types} AS {each.sql}")
-        except Exception as error:
-            raise InstallError.during(
-                phase.value, each.name, f"{error} in {shortened(each.sql)!r}"
-            ) from error
-        site.installed(phase, each.name)
-    return fresh
+    phase, rules = Phase.PLANNING_EXTENSIONS, site.plan.rules
+    there = [each for each in site.extensions if each.parts]
+    fresh = site.missing(phase, [each.entry.path for each in there])
+    found = [each for each in there if each.entry.path in fresh]
+    if found:
+        site.built = bundled(site.ctx, found)
+        schema = site.plan.catalog.default_schema
+        install_ports(site.ctx, site.catalog, schema, found)
+        site.installed(phase, *fresh)
+    removed = site.missing(phase, [f"without {rule}" for rule in rules.remove])
+    remove_rules(site.ctx, [each.removeprefix("without ") for each in removed])
+    added = site.missing(phase, rules.add)
+    add_rules(site.ctx, added)
+    return fresh + site.installed(phase, *removed, *added)

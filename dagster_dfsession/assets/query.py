@@ -1,0 +1,157 @@
+"""The query of a SQL asset: what it binds, and how a step runs it."""
+
+import datetime as dt
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import dagster as dg
+import msgspec
+import pyarrow as pa
+
+from dagster_dfsession.errors import (
+    PartitionError,
+    QueryError,
+    did_you_mean,
+    listing,
+    nearest,
+)
+from dagster_dfsession.session.sql_text import places_of, tokens
+
+PARTITION_KEY = "partition_key"
+PARTITION_START = "partition_start"
+PARTITION_END = "partition_end"
+PARTITION_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
+    {
+        PARTITION_KEY: pa.string(),
+        PARTITION_START: pa.timestamp("us", tz="UTC"),
+        PARTITION_END: pa.timestamp("us", tz="UTC"),
+    }
+)
+"""What a run binds by itself, where a query names it."""
+
+
+class SqlQuery(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What a SQL asset computes; Dagster calls it as the asset's function.
+
+    Attributes:
+        sql: The query.
+        params: Values by name, for `$name` in it.
+        bound: The partition values that it names.
+        session_key: The resource that is its session.
+    """
+
+    sql: str
+    params: Mapping[str, Any] = {}
+    bound: tuple[str, ...] = ()
+    session_key: str = "dfsession"
+
+    def __call__(self, context: dg.AssetExecutionContext) -> Any:
+        """Return the frame of the query; nothing runs before it is written."""
+        session = getattr(context.resources, self.session_key)
+        values = _partition_values(context, self.bound)
+        return session.sql(self.sql, params={**self.params, **values})
+
+    @property
+    def typed_params(self) -> Mapping[str, Any]:
+        """The values, and a typed NULL for each that only a run has."""
+        types = {name: PARTITION_TYPES[name] for name in self.bound}
+        nulls = {name: pa.scalar(None, kind) for name, kind in types.items()}
+        return {**self.params, **nulls}
+
+
+def sql_query(
+    sql: str,
+    params: Mapping[str, Any],
+    asset: str,
+    *,
+    partitions: dg.PartitionsDefinition | None,
+    session_key: str,
+) -> SqlQuery:
+    """Return the query of an asset, with what a run has to bind.
+
+    Args:
+        sql: The query.
+        params: Values by name.
+        asset: Its name, for messages.
+        partitions: The asset's partitions.
+        session_key: The resource that is its session.
+
+    Raises:
+        QueryError: A parameter has no value, or a value no parameter.
+        PartitionError: The query names a partition value that the asset has not.
+    """
+    named = {each.value[1:] for each in tokens(sql) if each.value.startswith("$")}
+    if taken := sorted(set(params) & set(PARTITION_TYPES)):
+        raise QueryError(
+            f"asset {asset!r} has params for {listing(taken)}, which every run binds "
+            "to its partition; give them other names"
+        )
+    for name in sorted(named - set(params) - set(PARTITION_TYPES)):
+        raise _unbound(name, sql, asset, known=[*params, *PARTITION_TYPES])
+    if unused := sorted(set(params) - named):
+        raise QueryError(
+            f"asset {asset!r} has params for {listing(unused)}, which its query does "
+            f"not name; it names {listing(named)}.{did_you_mean(unused[0], named)}"
+        )
+    bound = tuple(sorted(named & set(PARTITION_TYPES)))
+    if bound and partitions is None:
+        raise PartitionError(
+            f"the query of asset {asset!r} names ${bound[0]}, but the asset has no "
+            "partitions; give it a partitions_def"
+        )
+    if {PARTITION_START, PARTITION_END} & set(bound) and not _has_windows(partitions):
+        raise PartitionError(
+            f"the query of asset {asset!r} names ${bound[-1]}, but its partitions are "
+            f"no windows of time; use ${PARTITION_KEY}"
+        )
+    return SqlQuery(sql=sql, params=params, bound=bound, session_key=session_key)
+
+
+def query_of(definition: dg.AssetsDefinition) -> SqlQuery | None:
+    """Return the query of a SQL asset; None: it is another kind of asset."""
+    if not definition.is_executable or not isinstance(
+        definition.node_def, dg.OpDefinition
+    ):
+        return None
+    function = getattr(definition.node_def.compute_fn, "decorated_fn", None)
+    return function if isinstance(function, SqlQuery) else None
+
+
+def _unbound(name: str, sql: str, asset: str, known: list[str]) -> QueryError:
+    error = QueryError(
+        f"the query of asset {asset!r} names ${name}, which has no value; there is "
+        f"{listing(known)}.{did_you_mean(name, known)} Pass it in params."
+    )
+    error.kind, error.name = "parameter", f"${name}"
+    error.places, error.suggestion = places_of(f"${name}", sql), nearest(name, known)
+    return error
+
+
+def _has_windows(partitions: dg.PartitionsDefinition | None) -> bool:
+    if isinstance(partitions, dg.MultiPartitionsDefinition):
+        return any(
+            _has_windows(each.partitions_def) for each in partitions.partitions_defs
+        )
+    return isinstance(partitions, dg.TimeWindowPartitionsDefinition)
+
+
+def _partition_values(
+    context: dg.AssetExecutionContext, bound: tuple[str, ...]
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if PARTITION_KEY in bound:
+        keys = context.partition_keys
+        if len(keys) != 1:
+            raise PartitionError(
+                f"asset {context.asset_key.to_user_string()!r} names ${PARTITION_KEY}, "
+                f"and this run has {len(keys)} of them. Launch one key a run, or use "
+                f"${PARTITION_START} and ${PARTITION_END}, which span all of them."
+            )
+        values[PARTITION_KEY] = str(keys[0])
+    if PARTITION_START in bound or PARTITION_END in bound:
+        window = context.partition_time_window
+        for name, at in ((PARTITION_START, window.start), (PARTITION_END, window.end)):
+            if name in bound:
+                values[name] = at.astimezone(dt.timezone.utc)
+    return values

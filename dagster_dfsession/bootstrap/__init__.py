@@ -1,0 +1,1 @@
+"""Zero-row bootstrap: does every asset of a graph fit the tables before it?"""

@@ -1,0 +1,1 @@
+"""What Dagster's event log knows of past materializations."""

@@ -1,0 +1,71 @@
+"""Materializations told of: recorded, counted, or recorded as failed."""
+
+from typing import Any
+
+from dagster_dfsession.errors import DfSessionError
+from dagster_dfsession.materialization.materialize import (
+    Materialization,
+    materialize,
+)
+from dagster_dfsession.materialization.target import Target
+from dagster_dfsession.pool.lease import Lease
+from dagster_dfsession.pool.tables import RunTables
+from dagster_dfsession.query.counted import count_reading
+from dagster_dfsession.telemetry.measures import (
+    BYTES_WRITTEN,
+    COMMIT_RETRIES,
+    ROWS_WRITTEN,
+)
+from dagster_dfsession.telemetry.payloads import MaterializationMade, WorkFailed
+
+
+def materialize_recorded(
+    value: Any, target: Target, tables: RunTables, lease: Lease
+) -> Materialization:
+    """Write a value as `materialize` does; record what was made, or why it failed.
+
+    Raises:
+        DfSessionError: As `materialize`.
+    """
+    recorder, scope = lease.session.recorder, lease.scope
+    try:
+        made = materialize(value, target, tables, lease)
+    except DfSessionError as error:
+        failed = WorkFailed(
+            doing=f"materializing {target.name}",
+            error=type(error).__name__,
+            message=str(error),
+        )
+        recorder.record(failed, step=scope.step, attempt=scope.attempt)
+        raise
+    recorder.record(_payload(made), step=scope.step, attempt=scope.attempt)
+    if made.metrics is not None:
+        count_reading(recorder.totals, made.metrics)
+    if made.written.wrote and not made.written.already_committed:
+        recorder.totals.add(ROWS_WRITTEN, made.written.rows or 0)
+        recorder.totals.add(BYTES_WRITTEN, made.written.bytes)
+        recorder.totals.add(COMMIT_RETRIES, made.written.retries)
+    return made
+
+
+def _payload(made: Materialization) -> MaterializationMade:
+    target, written, read = made.target, made.written, made.metrics
+    return MaterializationMade(
+        asset="/".join(target.key),
+        partitions=target.partition_keys,
+        uri=target.location.uri,
+        version=written.version,
+        mode=target.mode,
+        rows=written.rows,
+        bytes=written.bytes,
+        session_hash=made.session.session_hash,
+        plan_hash=None if made.identity is None else made.identity.plan_hash,
+        data_version=made.data_version,
+        already_committed=written.already_committed,
+        rows_read=None if read is None else read.rows_read,
+        bytes_scanned=None if read is None else read.bytes_scanned,
+        files_read=None if read is None else read.files_read,
+        spilled_bytes=None if read is None else read.spilled_bytes,
+        peak_memory_bytes=None if read is None else read.peak_memory_bytes,
+        elapsed_ms=made.elapsed_ms,
+    )

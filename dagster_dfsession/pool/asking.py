@@ -1,0 +1,78 @@
+"""Queries of a run: planned, or read as they come, and told of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from datafusion import DataFrame
+
+from dagster_dfsession.pool.lease import Lease
+from dagster_dfsession.pool.reading import bound, explained
+from dagster_dfsession.pool.run import RunSession
+from dagster_dfsession.query.counted import count_reading
+from dagster_dfsession.query.result import Result
+from dagster_dfsession.query.stream import Execution
+from dagster_dfsession.telemetry.payloads import QueryRead
+
+
+def plan_query(
+    query: str,
+    run: RunSession,
+    lease: Lease,
+    *,
+    params: Mapping[str, Any] | None,
+    tables: Mapping[str, Any],
+) -> DataFrame:
+    """Plan a query of a step; nothing runs yet.
+
+    Raises:
+        QueryError: The engine, or the profile's SQL policy, refused the query.
+    """
+    with run.trace.current():
+        frame = lease.sql(query, params=params, tables=tables)
+        return explained(frame, lease, run.tables)
+
+
+def read_query(
+    query: str | DataFrame,
+    run: RunSession,
+    lease: Lease,
+    *,
+    params: Mapping[str, Any] | None,
+    tables: Mapping[str, Any],
+) -> Result:
+    """Return the rows of a query of a step as they come; at their end it is recorded.
+
+    Raises:
+        QueryError: The engine, or the profile's SQL policy, refused the query.
+    """
+    what, text = "a frame", None
+    with run.trace.current():
+        if isinstance(query, str):
+            what = repr(" ".join(query.split())[:200])
+            text = run.plan.reporting.shown(query)
+            query = lease.sql(query, params=params, tables=tables)
+        reading = bound(query, lease, run.tables)
+
+        def ended(execution: Execution) -> None:
+            with run.trace.current():
+                _record(execution, text, lease)
+
+        return Result(reading.frame, f"reading {what}", ended=ended)
+
+
+def _record(execution: Execution, text: str | None, lease: Lease) -> None:
+    metrics, recorder = execution.metrics, lease.session.recorder
+    recorder.record(
+        QueryRead(
+            statement=text,
+            rows=execution.rows,
+            rows_read=metrics.rows_read,
+            bytes_scanned=metrics.bytes_scanned,
+            files_read=metrics.files_read,
+            spilled_bytes=metrics.spilled_bytes,
+            elapsed_ms=execution.elapsed_ms,
+        ),
+        step=lease.scope.step,
+        attempt=lease.scope.attempt,
+    )
+    count_reading(recorder.totals, metrics)
