@@ -36,7 +36,7 @@ class HooksProfile(Frozen, frozen=True):
     ] = ()
     on_error: Annotated[
         tuple[ImportPath, ...],
-        Meta(description="Called with what fails: opening a session, planning a query, a write."),
+        Meta(description="Called with the error of an opening, a planning or a write."),
     ] = ()
     failure: Annotated[
         Literal["raise", "log"],

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from datafusion import DataFrame
 from datafusion.expr import Values
@@ -18,6 +19,9 @@ ORDER_SENSITIVE = re.compile(
 )
 OPENING, CLOSING = "([", ")]"
 
+Rows: TypeAlias = tuple[tuple[str, ...], ...]
+"""The rows of one VALUES, each cell as an expression."""
+
 
 def unparsed(frame: DataFrame) -> str | None:
     """Return the frame as the engine's own SQL, which shows more than its plan does.
@@ -31,9 +35,6 @@ def unparsed(frame: DataFrame) -> str | None:
         return str(Unparser(Dialect.default()).plan_to_sql(frame.logical_plan()))
     except ValueError:
         return None
-
-
-Rows = tuple[tuple[str, ...], ...]
 
 
 def rows_of_values(optimized: LogicalPlan, text: str) -> tuple[Rows, ...] | None:

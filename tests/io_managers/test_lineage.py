@@ -101,16 +101,11 @@ def test_a_frame_composed_by_calls_tells_the_same(run: Run) -> None:
 
 
 def test_the_partitions_of_an_input_are_what_decides_over_its_rows(run: Run) -> None:
-    divided: dict[str, Any] = {
-        "partitions_def": DAYS,
-        "metadata": {"partition_expr": "day"},
-    }
-
-    @dg.asset(**divided)
+    @dg.asset(partitions_def=DAYS, metadata={"partition_expr": "day"})
     def days() -> pa.Table:
         return pa.table({"day": ["2013-01-01"], "n": [1]})
 
-    @dg.asset(**divided)
+    @dg.asset(partitions_def=DAYS, metadata={"partition_expr": "day"})
     def sums(days: DataFrame) -> DataFrame:
         return days.select("day", (col("n") * lit(2)).alias("n"))
 

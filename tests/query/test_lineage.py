@@ -85,6 +85,9 @@ NOT_IN_SUBSTRAIT = {
     ),
     "SELECT a, unnest(l) AS x FROM t": "a: t.a; x: t.l | t.l",
     "SELECT a FROM (SELECT a, unnest(l) AS x FROM t)": "a: t.a | t.l",
+    "SELECT unnest(l) AS x, unnest(s) FROM t": (
+        "x: t.l; t.s.p: t.s; t.s.q: t.s | t.l t.s"
+    ),
     "SELECT unnest(s) FROM t": "t.s.p: t.s; t.s.q: t.s | t.s",
     "SELECT sum(a) FILTER (WHERE c > 1) OVER (PARTITION BY b) AS w FROM t": (
         "w: t.a | t.b t.c"
@@ -219,6 +222,8 @@ def test_a_filter_that_a_scan_applies_itself_has_influence(
     assert "full_filters=[parts.p" in Planned(ctx.sql(query)).text
 
     assert shown(column_lineage(ctx.sql(query))) == "k: parts.k | parts.p"
+    opened = column_lineage(ctx.sql(query.replace("k", "p, unnest([k]) AS x", 1)))
+    assert shown(opened) == "p: parts.p; x: parts.k | parts.k parts.p"
     unread = column_lineage(ctx.sql(f"SELECT unnest([k]) AS x FROM ({query})"))
     assert unread.unknown == "a scan filters by columns that it does not show"
 

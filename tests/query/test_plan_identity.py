@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from hypothesis import given
+from hypothesis import Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -44,6 +44,9 @@ def lease() -> Iterator[Lease]:
         yield lease
 
 
+# To plan queries takes a while: minutes, if a failing example is made ever smaller.
+QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
+
 integers = st.integers(-(2**63), 2**63 - 1)
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 values = (
@@ -53,7 +56,7 @@ values = (
 
 
 @given(one=values, other=values)
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=60, phases=QUICK)
 def test_two_values_are_two_queries_and_one_is_one(
     one: Any, other: Any, lease: Lease
 ) -> None:
@@ -72,7 +75,7 @@ def test_two_values_are_two_queries_and_one_is_one(
     ),
     data=st.data(),
 )
-@hypothesis_settings(max_examples=30)
+@hypothesis_settings(max_examples=30, phases=QUICK)
 def test_one_cell_of_many_rows_is_another_query(
     rows: list[tuple[int, str]], data: st.DataObject, lease: Lease
 ) -> None:
@@ -101,7 +104,7 @@ names = st.text(string.ascii_lowercase, min_size=1, max_size=6)
 @given(
     names=st.sets(names, max_size=4).map(lambda found: found - {"flights", "trains"})
 )
-@hypothesis_settings(max_examples=15)
+@hypothesis_settings(max_examples=15, phases=QUICK)
 def test_tables_of_any_name_beside_it_change_nothing(
     names: set[str], lease: Lease
 ) -> None:
