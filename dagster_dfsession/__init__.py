@@ -39,6 +39,13 @@ if TYPE_CHECKING:
     from dagster_dfsession.assets.graph import bootstrap_request
     from dagster_dfsession.assets.sql_asset import sql_asset
     from dagster_dfsession.bootstrap.check import bootstrap_session
+    from dagster_dfsession.checks.bounds import build_metadata_bounds_checks
+    from dagster_dfsession.checks.columns import build_schema_change_checks
+    from dagster_dfsession.checks.contracts import build_contract_checks
+    from dagster_dfsession.checks.drift import build_session_drift_checks
+    from dagster_dfsession.checks.plans import build_plan_checks
+    from dagster_dfsession.components.session import SessionResourceComponent
+    from dagster_dfsession.components.sql_assets import SqlAssetsComponent
     from dagster_dfsession.io_managers.changes import Changes
     from dagster_dfsession.io_managers.delta import DataFusionDeltaIOManager
     from dagster_dfsession.lake_session import LakeSession
@@ -53,7 +60,11 @@ if TYPE_CHECKING:
     from dagster_dfsession.profile.session import SessionProfile
     from dagster_dfsession.query.preflight import Preflight, check_sql
     from dagster_dfsession.resources import DataFusionSessionResource
-    from dagster_dfsession.sensors import build_janitor_sensor
+    from dagster_dfsession.sensors import (
+        build_janitor_sensor,
+        build_run_summary_sensors,
+        build_session_drift_sensor,
+    )
     from dagster_dfsession.session.factory import open_session
     from dagster_dfsession.session.functions.declare import (
         aggregate_udf,
@@ -101,18 +112,27 @@ __all__ = [
     "SchemaMismatchError",
     "SessionError",
     "SessionProfile",
+    "SessionResourceComponent",
     "SettingError",
     "SnapshotError",
+    "SqlAssetsComponent",
     "SqlPolicyError",
     "TableNotFoundError",
     "UnsupportedTypeError",
     "aggregate_udf",
     "bootstrap_request",
     "bootstrap_session",
+    "build_contract_checks",
     "build_janitor_sensor",
     "build_maintenance_asset",
     "build_maintenance_job",
     "build_maintenance_op",
+    "build_metadata_bounds_checks",
+    "build_plan_checks",
+    "build_run_summary_sensors",
+    "build_schema_change_checks",
+    "build_session_drift_checks",
+    "build_session_drift_sensor",
     "capsule_function",
     "check_sql",
     "function_bundle",
@@ -137,13 +157,22 @@ _HOMES = {
     "PlanArtifact": "materialization.artifact",
     "Preflight": "query.preflight",
     "SessionProfile": "profile.session",
+    "SessionResourceComponent": "components.session",
+    "SqlAssetsComponent": "components.sql_assets",
     "aggregate_udf": "session.functions.declare",
     "bootstrap_request": "assets.graph",
     "bootstrap_session": "bootstrap.check",
+    "build_contract_checks": "checks.contracts",
     "build_janitor_sensor": "sensors",
     "build_maintenance_asset": "maintenance",
     "build_maintenance_job": "maintenance",
     "build_maintenance_op": "maintenance",
+    "build_metadata_bounds_checks": "checks.bounds",
+    "build_plan_checks": "checks.plans",
+    "build_run_summary_sensors": "sensors",
+    "build_schema_change_checks": "checks.columns",
+    "build_session_drift_checks": "checks.drift",
+    "build_session_drift_sensor": "sensors",
     "capsule_function": "session.functions.foreign",
     "check_sql": "query.preflight",
     "function_bundle": "session.functions.foreign",

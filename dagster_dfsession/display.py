@@ -9,9 +9,12 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from dagster_dfsession.errors import BrokenRule
 from dagster_dfsession.materialization.contract_rows import RuleKept
 
 TYPES: Mapping[type, str] = MappingProxyType({bool: "bool", int: "int", str: "string"})
+
+BROKEN_RULE = "breaks rule"
 
 
 def size_of(entries: Mapping[str, Any]) -> int:
@@ -50,10 +53,32 @@ def table_of(
 def contract_table(kept: Iterable[RuleKept]) -> dg.TableMetadataValue:
     """Return the rules of a contract that rows were held against."""
     rows = (
-        {"rule": bounded(each.rule, 100), "rows checked": each.rows, "violations": 0}
+        {
+            "rule": bounded(each.rule, 100),
+            "rows checked": each.rows,
+            "violations": each.violations,
+        }
         for each in kept
     )
     return table_of(rows, ("rule", "rows checked", "violations"))
+
+
+def broken_rows_table(broken: Sequence[BrokenRule]) -> dg.TableMetadataValue:
+    """Return the examples of rows that break rules, as texts."""
+    rows = [(each.rule, row) for each in broken for row in each.examples]
+    columns = dict.fromkeys(name for _, row in rows for name in row)
+    return table_of(
+        (
+            {BROKEN_RULE: bounded(rule, 100)}
+            | {name: _cell(row.get(name)) for name in columns}
+            for rule, row in rows
+        ),
+        (BROKEN_RULE, *columns),
+    )
+
+
+def _cell(value: object) -> str | None:
+    return None if value is None else bounded(str(value), 60)
 
 
 def plan_text(text: str, chars: int, *, below: str = "") -> dg.MarkdownMetadataValue:

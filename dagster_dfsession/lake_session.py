@@ -20,7 +20,8 @@ from dagster_dfsession.errors import (
 from dagster_dfsession.materialization.artifact import PlanArtifact
 from dagster_dfsession.materialization.compiling import compiled
 from dagster_dfsession.materialization.executing import planned_again
-from dagster_dfsession.materialization.materialize import Materialization, materialize
+from dagster_dfsession.materialization.hooked import materialize_hooked
+from dagster_dfsession.materialization.materialize import Materialization
 from dagster_dfsession.materialization.target import Target
 from dagster_dfsession.plan.build import plan_session
 from dagster_dfsession.pool.adhoc import AdhocSessions
@@ -227,7 +228,7 @@ class LakeSession:
                 merge=merge,
             )
             frame = planned_again(artifact, lease, run.tables, self._lakes, tables)
-            made = materialize(frame, target, run.tables, lease)
+            made = materialize_hooked(frame, target, run.tables, lease)
         self._tables.written(target.key, target.location, made.written.version)
         return made
 

@@ -45,7 +45,7 @@ SEEN_AS = {
     "functions": keys.UDF_SNAPSHOT_HASH,
     "session": keys.SESSION_HASH,
     "plan_text": keys.PLAN_HASH,
-    "data": "dagster/data_version",
+    "data": keys.DATA_VERSION_TAG,
 }
 
 NAMES = {

@@ -62,6 +62,7 @@ def test_a_sound_graph_passes_and_each_asset_comes_after_what_it_reads() -> None
     assert report.counts == {"assumed": 1, "ok": 3}
 
 
+@pytest.mark.demand("D8")
 def test_a_renamed_column_fails_at_its_place_and_blocks_what_is_behind() -> None:
     report = check(
         *graph(mean="SELECT carrier,\n  avg(delay) AS mean\nFROM raw.flights")

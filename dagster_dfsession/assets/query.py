@@ -9,6 +9,7 @@ import dagster as dg
 import msgspec
 import pyarrow as pa
 
+from dagster_dfsession.assets.incremental import WATERMARK, Watermark, reads_all
 from dagster_dfsession.errors import (
     PartitionError,
     QueryError,
@@ -17,6 +18,7 @@ from dagster_dfsession.errors import (
     nearest,
 )
 from dagster_dfsession.session.sql_text import places_of, tokens
+from dagster_dfsession.steps.partitions import MODE
 
 PARTITION_KEY = "partition_key"
 PARTITION_START = "partition_start"
@@ -39,25 +41,34 @@ class SqlQuery(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         params: Values by name, for `$name` in it.
         bound: The partition values that it names.
         session_key: The resource that is its session.
+        watermark: What `$watermark` stands for; None: it names none.
     """
 
     sql: str
     params: Mapping[str, Any] = {}
     bound: tuple[str, ...] = ()
     session_key: str = "dfsession"
+    watermark: Watermark | None = None
 
     def __call__(self, context: dg.AssetExecutionContext) -> Any:
         """Return the frame of the query; nothing runs before it is written."""
         session = getattr(context.resources, self.session_key)
         values = _partition_values(context, self.bound)
-        return session.sql(self.sql, params={**self.params, **values})
+        if self.watermark is None:
+            return session.sql(self.sql, params={**self.params, **values})
+        everything = reads_all(context)
+        since = self.watermark.start if everything else self.watermark.value(session)
+        frame = session.sql(self.sql, params={**self.params, WATERMARK: since})
+        # All rows again replace those that are there.
+        return dg.Output(frame, metadata={MODE: "overwrite"}) if everything else frame
 
     @property
     def typed_params(self) -> Mapping[str, Any]:
         """The values, and a typed NULL for each that only a run has."""
         types = {name: PARTITION_TYPES[name] for name in self.bound}
         nulls = {name: pa.scalar(None, kind) for name, kind in types.items()}
-        return {**self.params, **nulls}
+        first = {} if self.watermark is None else {WATERMARK: self.watermark.start}
+        return {**self.params, **nulls, **first}
 
 
 def sql_query(
@@ -67,6 +78,7 @@ def sql_query(
     *,
     partitions: dg.PartitionsDefinition | None,
     session_key: str,
+    watermark: Watermark | None = None,
 ) -> SqlQuery:
     """Return the query of an asset, with what a run has to bind.
 
@@ -76,19 +88,21 @@ def sql_query(
         asset: Its name, for messages.
         partitions: The asset's partitions.
         session_key: The resource that is its session.
+        watermark: What `$watermark` stands for, if the asset is incremental.
 
     Raises:
         QueryError: A parameter has no value, or a value no parameter.
         PartitionError: The query names a partition value that the asset has not.
     """
     named = {each.value[1:] for each in tokens(sql) if each.value.startswith("$")}
-    if taken := sorted(set(params) & set(PARTITION_TYPES)):
+    by_run = {*PARTITION_TYPES, *([] if watermark is None else [WATERMARK])}
+    if taken := sorted(set(params) & by_run):
         raise QueryError(
             f"asset {asset!r} has params for {listing(taken)}, which every run binds "
-            "to its partition; give them other names"
+            "by itself; give them other names"
         )
-    for name in sorted(named - set(params) - set(PARTITION_TYPES)):
-        raise _unbound(name, sql, asset, known=[*params, *PARTITION_TYPES])
+    for name in sorted(named - set(params) - by_run):
+        raise _unbound(name, sql, asset, known=[*params, *by_run])
     if unused := sorted(set(params) - named):
         raise QueryError(
             f"asset {asset!r} has params for {listing(unused)}, which its query does "
@@ -105,7 +119,13 @@ def sql_query(
             f"the query of asset {asset!r} names ${bound[-1]}, but its partitions are "
             f"no windows of time; use ${PARTITION_KEY}"
         )
-    return SqlQuery(sql=sql, params=params, bound=bound, session_key=session_key)
+    return SqlQuery(
+        sql=sql,
+        params=params,
+        bound=bound,
+        session_key=session_key,
+        watermark=watermark,
+    )
 
 
 def query_of(definition: dg.AssetsDefinition) -> SqlQuery | None:

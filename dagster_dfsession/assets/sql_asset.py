@@ -1,30 +1,23 @@
 """An asset that is a query."""
 
-import functools
 import inspect
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 import dagster as dg
 
+from dagster_dfsession.assets.code_version import code_version
+from dagster_dfsession.assets.definition import code_reference, query_asset
+from dagster_dfsession.assets.incremental import parse_incremental, watermark_of
 from dagster_dfsession.assets.query import sql_query
-from dagster_dfsession.display import sql_text
-from dagster_dfsession.metadata.keys import CODE_REFERENCES, SQL, TABLE_NAME
-from dagster_dfsession.plan.hashing import content_hash
-from dagster_dfsession.plan.quoting import quoted_identifier, quoted_literal
+from dagster_dfsession.metadata.keys import CODE_REFERENCES
 from dagster_dfsession.profile.session import SessionProfile
 from dagster_dfsession.query.named_tables import named_tables
 from dagster_dfsession.resources import DataFusionSessionResource
-from dagster_dfsession.session.catalog import asset_key
-from dagster_dfsession.session.functions.library import Library, load_library
-from dagster_dfsession.session.sql_text import Token, tokens
+from dagster_dfsession.session.catalog import asset_key, table_name
 from dagster_dfsession.steps.contracts import CONTRACT
-from dagster_dfsession.steps.partitions import MODE, check_definition
-
-KINDS = frozenset({"datafusion", "sql", "deltalake"})
-CODE_VERSION = 1
+from dagster_dfsession.steps.partitions import MODE
 
 
 def sql_asset(
@@ -35,6 +28,7 @@ def sql_asset(
     params: Mapping[str, Any] | None = None,
     mode: str | None = None,
     contract: Mapping[str, Any] | None = None,
+    incremental: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
     deps: Iterable[Any] = (),
     partitions_def: dg.PartitionsDefinition | None = None,
@@ -57,6 +51,10 @@ def sql_asset(
         params: Values by name: texts, numbers, booleans, dates.
         mode: What a write does to old rows, as the asset metadata `mode`.
         contract: What columns and rows must be, as the asset metadata `contract`.
+        incremental: `watermark`, a column of the asset's own table whose maximum the
+            query calls `$watermark`, and `start`, what that is in the first run. The
+            mode is `append` or `merge`. A run with the tag `dfsession/full_refresh` =
+            `true` begins at the start again and replaces all rows.
         metadata: Of the definition; see `DataFusionDeltaIOManager`.
         deps: As `dagster.asset` has them: what the query does not name, or names with
             a partition mapping.
@@ -83,104 +81,49 @@ def sql_asset(
     """
     prefix = [key_prefix] if isinstance(key_prefix, str) else key_prefix
     key = dg.AssetKey([*prefix, name])
-    profile = _profile(session)
+    profile = profile_of(session)
+    home = profile.catalog.default_schema
     query = sql_query(
         sql,
         params or {},
         key.to_user_string(),
         partitions=partitions_def,
         session_key=session_key,
+        watermark=None
+        if incremental is None
+        else watermark_of(
+            parse_incremental(incremental, key.to_user_string(), mode),
+            table_name(key.path, home),
+            sql,
+            key.to_user_string(),
+        ),
     )
-    home = profile.catalog.default_schema
     read = {dg.AssetKey(asset_key(each, home)) for each in named_tables(sql, profile)}
-    given = [
-        each if isinstance(each, dg.AssetDep) else dg.AssetDep(each) for each in deps
-    ]
-    # What its own table has by now, a query may read: that makes no run wait for it.
-    found = read - {each.asset_key for each in given} - {key}
-    upstream: list[dg.AssetDep | dg.AssetKey] = [*given, *sorted(found)]
     stated = {
         **(metadata or {}),
         **({} if mode is None else {MODE: mode}),
         **({} if contract is None else {CONTRACT: contract}),
     }
-    check_definition(stated, key.path)
     file, line = written_at or _caller(inspect.currentframe())
-    told: dict[str, Any] = {
-        "kinds": KINDS,
-        "code_version": code_version(sql, params or {}, profile),
-        "description": f"A query of {_words(read)}.",
-        **options,
-    }
-    asset: dg.AssetsDefinition = dg.asset(
-        name=name,
-        key_prefix=[*prefix] or None,
-        deps=upstream,
+    return query_asset(
+        key,
+        query,
+        read,
+        version=code_version(sql, params or {}, profile),
+        deps=deps,
         partitions_def=partitions_def,
-        required_resource_keys={session_key},
-        metadata={
-            TABLE_NAME: ".".join(key.path),
-            SQL: sql_text(sql),
-            CODE_REFERENCES: _code_reference(file, line),
-            **stated,
-        },
-        **told,
-    )(query)
-    return asset
-
-
-def code_version(sql: str, params: Mapping[str, Any], profile: SessionProfile) -> str:
-    """Return what a query is, less its layout: its words, values and functions.
-
-    Comments and white space do not count, nor does the case of words that the engine
-    folds. A function counts by its digest, so another body is another version.
-
-    Raises:
-        FunctionError: A module of functions cannot be loaded.
-
-    Examples:
-        >>> any_profile = SessionProfile(name="any")
-        >>> code_version("SELECT a -- b", {}, any_profile) == code_version(
-        ...     "select  A", {}, any_profile
-        ... )
-        True
-    """
-    folds = profile.sql.ident_normalization == "on"
-    words = list(tokens(sql))
-    library = _library(tuple(profile.functions.modules))
-    called = {each.value.lower() for each in words} & set(library.functions)
-    digests = {each: library.digests[each].sha256 for each in called}
-    return content_hash(
-        "sql asset",
-        CODE_VERSION,
-        ([_spelt(each, folds=folds) for each in words], dict(params), digests),
+        metadata={**stated, CODE_REFERENCES: code_reference(file, line)},
+        **options,
     )
 
 
-def _spelt(token: Token, *, folds: bool) -> str:
-    if token.kind == "text":
-        return quoted_literal(token.value)
-    if token.kind == "quoted":
-        return quoted_identifier(token.value)
-    return token.value.lower() if folds and token.kind == "word" else token.value
-
-
-@functools.lru_cache(maxsize=8)
-def _library(modules: tuple[str, ...]) -> Library:
-    """Return the functions of modules, whose digests take a while."""
-    return load_library(modules)
-
-
-def _profile(
+def profile_of(
     session: DataFusionSessionResource | SessionProfile | None,
 ) -> SessionProfile:
+    """Return the profile by which queries are read."""
     if session is None:
         return SessionProfile(name="sql")
     return session if isinstance(session, SessionProfile) else session.plan().profile
-
-
-def _words(keys: Iterable[dg.AssetKey]) -> str:
-    return ", ".join(sorted(key.to_user_string() for key in keys)) or "no asset"
 
 
 def _caller(frame: FrameType | None) -> tuple[str, int]:
@@ -192,11 +135,3 @@ def _caller(frame: FrameType | None) -> tuple[str, int]:
         if caller is None
         else (caller.f_code.co_filename, caller.f_lineno)
     )
-
-
-def _code_reference(file: str, line: int) -> dg.CodeReferencesMetadataValue:
-    with warnings.catch_warnings():
-        # That Dagster calls these beta, no user of this can change.
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        place = dg.LocalFileCodeReference(file_path=file, line_number=line)
-        return dg.CodeReferencesMetadataValue(code_references=[place])

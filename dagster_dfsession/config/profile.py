@@ -11,10 +11,13 @@ import msgspec
 from pydantic import (
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     ValidatorFunctionWrapHandler,
     create_model,
     field_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from dagster_dfsession.config.storage import ENV_VARS, resolved
 from dagster_dfsession.profile.base import declared_types
@@ -29,6 +32,7 @@ from dagster_dfsession.profile.fields import (
 from dagster_dfsession.profile.session import SessionProfile
 
 BOUNDS = ("ge", "le", "gt", "lt", "min_length", "max_length", "pattern")
+NULL = {"type": "null"}
 
 
 class ProfilePart(dg.Config):
@@ -41,6 +45,19 @@ class ProfilePart(dg.Config):
     def _leave_variables(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
         """Check a variable's value where it is known: in the run."""
         return value if isinstance(value, ENV_VARS) else check(value)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Leave out null: who checks a choice can name no line inside of it."""
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema)["properties"]
+        for name, field in properties.items():
+            kinds = [kind for kind in field.pop("anyOf", []) if kind != NULL]
+            one = kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {}
+            properties[name] = {**field, **one}
+        return schema
 
 
 def config_class(

@@ -20,6 +20,8 @@ from dagster_dfsession.delta.log import (
 )
 from dagster_dfsession.plan.hashing import content_hash
 
+BY_VERSION = "delta:"
+"""How a data version begins that tells nothing of the rows."""
 LONGEST_WALK = 1_000
 """Commits read before a data version is given up for the table's own version."""
 
@@ -54,7 +56,7 @@ def data_version(
     known = walk.run(commits_backwards(LakeFiles(location), table.version()))
     if not known:
         changed = table.version() if walk.changed_at is None else walk.changed_at
-        return f"delta:{str(table.metadata().id)[:8]}:{changed}"
+        return f"{BY_VERSION}{str(table.metadata().id)[:8]}:{changed}"
     if not walk.by_partition and len(walk.whole) == 1 and walk.has_base:
         return walk.whole[0]
     payload = {

@@ -1,16 +1,20 @@
 """Two runs held against each other, asset by asset."""
 
+import itertools
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
+import msgspec
 
+from dagster_dfsession.delta.history import BY_VERSION
 from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.history.materializations import materialized_by
 from dagster_dfsession.materialization.records import (
     Change,
     InputRecord,
-    SessionRecord,
+    QueryRecord,
+    WriteRecord,
     session_changes,
 )
 from dagster_dfsession.profile.base import Frozen
@@ -31,9 +35,11 @@ class AssetDifference(Frozen, frozen=True, kw_only=True):
     Attributes:
         session: Settings, memory and versions.
         functions: User functions, with what changed in their text.
-        plan: Of the optimized query, a unified diff; empty where it is the same.
-        inputs: Versions and partitions of the tables that were read.
-        written: Partitions, rows and version of the table itself.
+        plan: Of the optimized query, a unified diff, or of its SQL where its plan
+            reads the same; empty where it is the same query.
+        inputs: Versions, partitions and content of the tables that were read.
+        written: How the table was written, and what it came to: partitions, rows,
+            their data version where it tells them apart, version of the table.
     """
 
     asset: str
@@ -77,6 +83,7 @@ class RunDifference(Frozen, frozen=True):
 
 
 ROWS, VERSION, PARTITIONS = "rows", "table version", "partitions"
+CONTENT = "data version"
 
 
 def run_difference(
@@ -95,8 +102,8 @@ def run_difference(
     """
     left, right = (materialized_by(instance, run) for run in (before, after))
     return RunDifference(
-        before=next(iter(left.values())).run_id,
-        after=next(iter(right.values())).run_id,
+        before=next(iter(left.values()))[-1].run_id,
+        after=next(iter(right.values()))[-1].run_id,
         only_before=tuple("/".join(key) for key in sorted(left.keys() - right.keys())),
         only_after=tuple("/".join(key) for key in sorted(right.keys() - left.keys())),
         assets=tuple(
@@ -107,51 +114,91 @@ def run_difference(
 
 
 def _asset_difference(
-    left: Materialized, right: Materialized, lakes: Sequence[Lake]
+    left: Sequence[Materialized], right: Sequence[Materialized], lakes: Sequence[Lake]
 ) -> AssetDifference:
-    before, after = read_record(left, lakes), read_record(right, lakes)
+    before, after = read_record(left[-1], lakes), read_record(right[-1], lakes)
     session, functions = split_changes(
         session_changes(before.session, after.session), before.sources, after.sources
     )
     return AssetDifference(
-        asset="/".join(left.asset),
+        asset="/".join(left[-1].asset),
         session=session,
         functions=functions,
-        plan=text_difference(_plan(before), _plan(after)),
+        plan=_plan_difference(before.query, after.query),
         inputs=tuple(_input_changes(before.inputs, after.inputs)),
         written=tuple(
-            Change(what=what, before=old, after=new)
-            for what, old, new in (
-                (PARTITIONS, _partitions(before), _partitions(after)),
-                (ROWS, _count(left.rows), _count(right.rows)),
-                (VERSION, str(left.version), str(right.version)),
+            _unlike(
+                _how(before.written) | _result(left),
+                _how(after.written) | _result(right),
             )
-            if old != new
         ),
     )
 
 
-def _plan(record: SessionRecord) -> str:
-    return NO_QUERY if record.query is None else record.query.plan
+def _plan_difference(before: QueryRecord | None, after: QueryRecord | None) -> str:
+    """Return what changed in a query; a plan shows not all of it."""
+    left, right = (NO_QUERY if q is None else q.plan for q in (before, after))
+    if before and after and before.plan_hash == after.plan_hash:
+        return ""  # its SQL may have got another comment
+    return text_difference(left, right) or text_difference(_sql(before), _sql(after))
 
 
-def _partitions(record: SessionRecord) -> str | None:
-    keys = () if record.written is None else record.written.partition_keys
-    return ", ".join(keys) or None
+def _sql(query: QueryRecord | None) -> str:
+    return "" if query is None or query.statement is None else query.statement.sql
 
 
-def _count(rows: int | None) -> str | None:
-    return None if rows is None else f"{rows:,}"
+def _how(written: WriteRecord | None) -> dict[str, str]:
+    """Return how a table was written, by name; what was left open is not named."""
+    if written is None:
+        return {}
+    told = {
+        PARTITIONS: ", ".join(written.partition_keys),
+        "mode": written.mode,
+        "schema mode": written.schema_mode,
+        "merge": written.merge and str(msgspec.to_builtins(written.merge)),
+        "partitioned by": ", ".join(written.partition_by or ()),
+        "sorted by": ", ".join(written.sort_by),
+    }
+    return {what: said for what, said in told.items() if said}
+
+
+def _result(made: Sequence[Materialized]) -> dict[str, str]:
+    """Return what became of a table, by name."""
+    last = made[-1]
+    rows = {_of(each): f"{each.rows:,}" for each in made if each.rows is not None}
+    content = last.data_version or BY_VERSION
+    told = {} if content.startswith(BY_VERSION) else {CONTENT: content}
+    return {**rows, **told, VERSION: str(last.version)}
+
+
+def _of(made: Materialized) -> str:
+    return ROWS if made.partition is None else f"{ROWS} of {made.partition}"
+
+
+def _unlike(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    for what in dict.fromkeys([*before, *after]):
+        if before.get(what) != after.get(what):
+            yield Change(what=what, before=before.get(what), after=after.get(what))
 
 
 def _input_changes(
     before: Sequence[InputRecord], after: Sequence[InputRecord]
 ) -> Iterator[Change]:
-    left = {each.table: _read(each) for each in before}
-    right = {each.table: _read(each) for each in after}
+    left = {each.table: _told(each) for each in before}
+    right = {each.table: _told(each) for each in after}
     for table in sorted({*left, *right}):
-        if left.get(table) != right.get(table):
-            yield Change(what=table, before=left.get(table), after=right.get(table))
+        # Of another version, other rows go without saying.
+        found = _unlike(left.get(table, {}), right.get(table, {}))
+        yield from itertools.islice(found, 1)
+
+
+def _told(record: InputRecord) -> dict[str, str]:
+    """Return what tells two readings of a table apart, the most telling first."""
+    return {
+        f"address of {record.table}": record.uri,
+        record.table: _read(record),
+        f"content of {record.table}": record.data_version,
+    }
 
 
 def _read(record: InputRecord) -> str:

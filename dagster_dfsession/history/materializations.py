@@ -8,6 +8,7 @@ from dagster_dfsession.errors import RecordError, listing
 from dagster_dfsession.history.runs import run_start
 from dagster_dfsession.metadata.keys import (
     DAGSTER_URI,
+    DATA_VERSION_TAG,
     RECORD,
     ROW_COUNT,
     TABLE_VERSION,
@@ -64,10 +65,52 @@ def find_materialized(
     return made
 
 
+def newest_materialized(
+    instance: dg.DagsterInstance,
+    asset: dg.AssetKey,
+    partitions: dg.PartitionsDefinition[Any] | None,
+) -> tuple[Materialized, ...]:
+    """Return the newest recorded materialization of each partition of an asset.
+
+    Partitions that are not defined any more are left out. Of an asset without
+    partitions, there is one.
+
+    Raises:
+        RecordError: There is none.
+    """
+    if partitions is None:
+        return (find_materialized(instance, asset),)
+    newest = instance.get_latest_storage_id_by_partition(
+        asset, dg.DagsterEventType.ASSET_MATERIALIZATION
+    )
+    ids = [
+        storage_id
+        for key, storage_id in sorted(newest.items())
+        if partitions.has_partition_key(key, dynamic_partitions_store=instance)
+    ]
+    found = [
+        made
+        for at in range(0, len(ids), _RECENT)
+        for each in instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset, storage_ids=ids[at : at + _RECENT]),
+            limit=_RECENT,
+        ).records
+        if (made := _materialized(instance, each.event_log_entry))
+    ]
+    if not found:
+        raise RecordError(
+            f"no partition of {asset.to_user_string()} was materialized by this "
+            "package, as far as this Dagster instance knows"
+        )
+    return tuple(sorted(found, key=lambda each: each.partition or ""))
+
+
 def materialized_by(
     instance: dg.DagsterInstance, run_id: str
-) -> dict[tuple[str, ...], Materialized]:
-    """Return what a run has materialized and recorded, the last of each asset.
+) -> dict[tuple[str, ...], list[Materialized]]:
+    """Return what a run has materialized and recorded, by asset.
+
+    An asset has one for each partition of the run.
 
     Raises:
         RecordError: There is no such run, or it recorded nothing.
@@ -80,7 +123,10 @@ def materialized_by(
             f"run {run} has recorded no materialization: it was none of this "
             "package, or it failed before it wrote"
         )
-    return {made.asset: made for made in found}
+    by_asset: dict[tuple[str, ...], list[Materialized]] = {}
+    for each in found:
+        by_asset.setdefault(each.asset, []).append(each)
+    return by_asset
 
 
 def _full_id(instance: dg.DagsterInstance, run_id: str) -> str:
@@ -115,5 +161,6 @@ def _materialized(
         uri=str(told[DAGSTER_URI]),
         version=int(told[TABLE_VERSION]),
         rows=told.get(ROW_COUNT),
+        data_version=(made.tags or {}).get(DATA_VERSION_TAG),
         run_start=run_start(instance, event.run_id),
     )

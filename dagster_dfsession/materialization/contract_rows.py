@@ -28,14 +28,16 @@ _EXAMPLE_CHARS = 300
 
 
 class RuleKept(msgspec.Struct, frozen=True):
-    """A rule that no row broke.
+    """A rule that rows were held against.
 
     Attributes:
         rows: How many rows were looked at.
+        violations: How many of them break it.
     """
 
     rule: str
     rows: int
+    violations: int = 0
 
 
 class ContractRows:
@@ -43,6 +45,10 @@ class ContractRows:
 
     The stream is read to its end, so that all violations are counted, and then fails:
     what consumes it commits nothing.
+
+    Attributes:
+        rows: How many have passed.
+        broken: The rules that rows broke, once the stream has passed.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class ContractRows:
             ContractError: A check is no condition on the columns.
         """
         self.rows = 0
+        self.broken: tuple[BrokenRule, ...] = ()
         self._contract = contract
         self._schema = schema
         self._ctx = ctx
@@ -83,13 +90,18 @@ class ContractRows:
     def kept(self) -> tuple[RuleKept, ...]:
         """What was checked, once the stream has passed."""
         contract = self._contract
-        rules = [
+        named = [
             *(["schema"] if contract.schema is not None else []),
             *(f"not_null {name}" for name in contract.not_null),
             *(f"unique {', '.join(key)}" for key in contract.unique),
-            *(f"{name}: {sql}" for name, sql in contract.checks.items()),
         ]
-        return tuple(RuleKept(rule, self.rows) for rule in rules)
+        said = {each: each for each in named}
+        said |= {name: f"{name}: {sql}" for name, sql in contract.checks.items()}
+        broken = {each.rule: each.rows for each in self.broken}
+        return tuple(
+            RuleKept(text, self.rows, broken.get(rule, 0))
+            for rule, text in said.items()
+        )
 
     def checked(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
         """Return the same batches; at their end, they fail if a rule was broken.
@@ -99,7 +111,17 @@ class ContractRows:
         """
         return pa.RecordBatchReader.from_batches(reader.schema, self._passing(reader))
 
+    def broken_by(self, reader: pa.RecordBatchReader) -> tuple[BrokenRule, ...]:
+        """Read a stream to its end; return the rules that its rows break."""
+        for _ in self._counted(reader):
+            pass
+        return self.broken
+
     def _passing(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        yield from self._counted(reader)
+        self._refuse()
+
+    def _counted(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         with contextlib.ExitStack() as stack:
             keys = self._keys(stack)
             for group in _groups(reader):
@@ -109,7 +131,7 @@ class ContractRows:
                         key.add(batch)
                     self.rows += batch.num_rows
                     yield batch
-            self._refuse([*self._broken(), *self._shared(keys)])
+            self.broken = (*self._broken(), *self._shared(keys))
 
     def _keys(self, stack: contextlib.ExitStack) -> list[UniqueKeys]:
         if not self._contract.unique:
@@ -203,21 +225,21 @@ class ContractRows:
         for rule, count in self._counts.items():
             yield BrokenRule(rule, count, tuple(self._examples[rule]))
 
-    def _refuse(self, broken: Sequence[BrokenRule]) -> None:
-        if not broken:
+    def _refuse(self) -> None:
+        if not self.broken:
             return
         checks = self._contract.checks
         told = [
             f"{each.rule}{f' ({checks[each.rule]})' if each.rule in checks else ''}: "
             f"{each.rows} rows, for example {_shown(each.examples)}"
-            for each in broken
+            for each in self.broken
         ]
         error = ContractError(
             f"{self._asset}: of {self.rows} rows, some break its contract, and nothing "
             f"was committed. {'; '.join(told)}. Correct the query, or the asset's "
             "contract metadata."
         )
-        error.asset, error.broken = self._asset, tuple(broken)
+        error.asset, error.broken = self._asset, self.broken
         raise error
 
 

@@ -24,7 +24,6 @@ from dagster_dfsession.materialization.determinism import (
     policy_of,
 )
 from dagster_dfsession.materialization.files_read import files_by_input
-from dagster_dfsession.materialization.hooked import with_hooks
 from dagster_dfsession.materialization.intended import (
     intended_write,
     partition_schema,
@@ -98,7 +97,6 @@ class Materialization(msgspec.Struct, frozen=True, kw_only=True):
     data_version: str
 
 
-@with_hooks
 def materialize(
     value: Any, target: Target, tables: RunTables, lease: Lease
 ) -> Materialization:

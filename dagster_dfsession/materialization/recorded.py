@@ -3,10 +3,8 @@
 from typing import Any
 
 from dagster_dfsession.errors import DfSessionError
-from dagster_dfsession.materialization.materialize import (
-    Materialization,
-    materialize,
-)
+from dagster_dfsession.materialization.hooked import materialize_hooked
+from dagster_dfsession.materialization.materialize import Materialization
 from dagster_dfsession.materialization.target import Target
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.tables import RunTables
@@ -22,14 +20,14 @@ from dagster_dfsession.telemetry.payloads import MaterializationMade, WorkFailed
 def materialize_recorded(
     value: Any, target: Target, tables: RunTables, lease: Lease
 ) -> Materialization:
-    """Write a value as `materialize` does; record what was made, or why it failed.
+    """Write a value as `materialize_hooked` does; record what was made or why not.
 
     Raises:
-        DfSessionError: As `materialize`.
+        DfSessionError: As `materialize_hooked`.
     """
     recorder, scope = lease.session.recorder, lease.scope
     try:
-        made = materialize(value, target, tables, lease)
+        made = materialize_hooked(value, target, tables, lease)
     except DfSessionError as error:
         failed = WorkFailed(
             doing=f"materializing {target.name}",

@@ -24,6 +24,11 @@ DETERMINISM = "dfsession/determinism"
 RECORD = "dfsession/record"
 TABLE_VERSION = "dfsession/table_version"
 CURSOR = "dfsession/cursor"
+BROKEN_ROWS = "dfsession/broken_rows"
+FAULTS = "dfsession/faults"
+DRIFT = "dfsession/drift"
+DRIFT_FUNCTIONS = "dfsession/drift_functions"
+COLUMN_CHANGES = "dfsession/column_changes"
 ELAPSED_MS = "dfsession/elapsed_ms"
 ROWS_READ = "dfsession/rows_read"
 BYTES_SCANNED = "dfsession/bytes_scanned"
@@ -40,6 +45,9 @@ FILES_REMOVABLE = "dfsession/files_removable"
 FILES_REMOVED = "dfsession/files_removed"
 FILES_KEPT = "dfsession/files_kept"
 BYTES_REMOVED = "dfsession/bytes_removed"
+ROWS_CHECKED = "dfsession/rows_checked"
+ROWS_FAILING = "dfsession/rows_failing"
+EXAMPLES = "dfsession/examples"
 MAINTENANCE = "dfsession/maintenance"
 LAST_UPDATED = "dagster/last_updated_timestamp"
 ROW_COUNT = "dagster/row_count"
@@ -51,7 +59,9 @@ CODE_REFERENCES = "dagster/code_references"
 DAGSTER_URI = "dagster/uri"
 URI = "uri"
 
+DATA_VERSION_TAG = "dagster/data_version"
 SESSION_TAG = "dfsession/session"
+DRIFT_TAG = "dfsession/requested_for"
 FULL_REFRESH_TAG = "dfsession/full_refresh"
 """Tag of a run that reads all rows where it would read what changed."""
 
@@ -83,6 +93,11 @@ DESCRIBED: Mapping[str, tuple[str, str]] = MappingProxyType(
             "text",
             "how far tables were read whose changes the asset is given",
         ),
+        BROKEN_ROWS: ("table", "of a check: up to five rows that break each rule"),
+        FAULTS: ("table", "of a check: what a query falls over, line and column"),
+        DRIFT: ("table", "of a check: the session that made it against that of now"),
+        DRIFT_FUNCTIONS: ("Markdown", "of a check: what changed in functions' texts"),
+        COLUMN_CHANGES: ("table", "of a check: columns before and now"),
         VARIABLE: ("text", "why the rows could differ if it ran again, if so"),
         DETERMINISM: (
             "text",
@@ -116,6 +131,9 @@ DESCRIBED: Mapping[str, tuple[str, str]] = MappingProxyType(
             "table",
             "its steps: version, measures, why nothing was done",
         ),
+        ROWS_CHECKED: ("number", "rows that a check of a SQL file looked at"),
+        ROWS_FAILING: ("number", "those of them that break it"),
+        EXAMPLES: ("table", "some of these rows"),
         LAST_UPDATED: ("time", "when an observed table's rows last changed"),
         ROW_COUNT: ("number", "rows of the table, or of the partitions written"),
         SIZE_BYTES: ("number", "bytes of its data files"),
@@ -125,7 +143,12 @@ DESCRIBED: Mapping[str, tuple[str, str]] = MappingProxyType(
         CODE_REFERENCES: ("link", "on a definition: file and line of its query"),
         DAGSTER_URI: ("text", "address of the table"),
         URI: ("text", "the same, where dagster-deltalake puts it"),
+        DATA_VERSION_TAG: (
+            "tag",
+            "equal only where the rows are equal",
+        ),
         SESSION_TAG: ("tag", "first 16 digits of `dfsession/session_hash`"),
+        DRIFT_TAG: ("tag", "on a run that a drift sensor asked for: what changed"),
         FULL_REFRESH_TAG: (
             "tag",
             "`true` on a run: it reads tables whole, not their changes",

@@ -104,7 +104,8 @@ def structs_at(struct: type[msgspec.Struct], path: str) -> list[type[msgspec.Str
             declared = [declared_types(at).get(name) for at in found]
             if item:
                 members = [typing.get_args(bare(each)) for each in declared]
-                declared = [each[0] for each in members if each]
+                # Of a mapping the values, of `tuple[X, ...]` and `list[X]` the X.
+                declared = [m[0] if m[-1] is ... else m[-1] for m in members if m]
             found = [c for d in declared for c in choices_of(d) if _is_struct(c)]
     return found
 

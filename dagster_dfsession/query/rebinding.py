@@ -6,6 +6,8 @@ the text of is written as SQL by the engine first; then it must be proven that t
 means the same, because some plans lose something on the way.
 """
 
+import contextlib
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -13,14 +15,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
-from datafusion import SessionContext
+from datafusion import DataFrame, SessionContext, col
 from datafusion.catalog import Table
 
 from dagster_dfsession.errors import QueryError
 from dagster_dfsession.query.certainty import unparsed
 from dagster_dfsession.query.identity import neutral
+from dagster_dfsession.query.meaning import meaning_of
+from dagster_dfsession.query.plain import plain_schema
 from dagster_dfsession.query.planned import Planned
 from dagster_dfsession.session.catalog import TableName
+from dagster_dfsession.session.failures import engine_errors
 from dagster_dfsession.session.session import Session
 
 GENERATED = re.compile(r"__\w+?_\d+|\balias\d+\b|\bderived_\w+\b")
@@ -131,19 +136,61 @@ def respelt(
         composed: By calls, or from parts.
         scoped: Names that it may have for its parts -> names to have in their place.
     """
-    text = unparsed(composed.frame)
+    reasons = []
+    for put in _put(composed.frame):
+        found = _respelt(session, named, composed, put, scoped)
+        if isinstance(found, Respelt):
+            return found
+        reasons.append(found)
+    return reasons[0]
+
+
+def _put(frame: DataFrame) -> Iterator[DataFrame]:
+    """Return a frame as it is, and under a list of its columns.
+
+    Of an aggregate that nothing is above, the engine's SQL has the columns in another
+    order, and of some joins those of one side alone.
+    """
+    yield frame
+    names = [name.replace('"', '""') for name in frame.schema().names]
+    with contextlib.suppress(QueryError), engine_errors("naming the columns"):
+        yield frame.select(*(col(f'"{name}"') for name in names))
+
+
+def _respelt(
+    session: Session,
+    named: Bindings,
+    composed: Planned,
+    put: DataFrame,
+    scoped: Mapping[str, str],
+) -> Respelt | str:
+    text = unparsed(put)
     if text is None:
         return "the engine has no SQL for a part of it"
     sql = neutral(text, scoped)
     try:
         planned = Planned(session.planned(sql, bound=named))
-        found = planned.optimized.display_indent_schema()
+        is_same = _is_meant(composed, planned, scoped)
     except QueryError:
         return NO_PLAN
-    meant = neutral(composed.optimized.display_indent_schema(), scoped)
-    if canonical(found) != canonical(meant):
+    if not is_same:
         return "the engine's SQL for it has another plan"
     return Respelt(sql, planned) if _same_columns(composed, planned) else OTHER_TYPES
+
+
+def _is_meant(composed: Planned, planned: Planned, scoped: Mapping[str, str]) -> bool:
+    """Whether two plans are proven to mean the same, as optimized or as composed."""
+    called = functools.partial(neutral, scoped=scoped)
+    try:
+        mine = meaning_of(composed.optimized, composed.text, called)
+        if mine == meaning_of(planned.optimized, planned.text):
+            return True
+        mine = meaning_of(composed.frame.logical_plan(), composed.composed, called)
+        return mine == meaning_of(planned.frame.logical_plan(), planned.composed)
+    except QueryError:
+        # Text shows less, and more of how a query is put; it is what is left.
+        meant = neutral(composed.optimized.display_indent_schema(), scoped)
+        return canonical(planned.optimized.display_indent_schema()) == canonical(meant)
 
 
 def canonical(plan: str) -> str:
@@ -152,7 +199,7 @@ def canonical(plan: str) -> str:
     That is its own numbering of names, and the order of the conditions of a filter.
 
     Examples:
-        >>> from datafusion import SessionContext
+        >>> from datafusion import DataFrame, SessionContext, col
         >>> frame = SessionContext().sql("SELECT 1 WHERE 1 IN (SELECT 2)")
         >>> "__" in canonical(frame.logical_plan().display_indent_schema())
         False
@@ -196,4 +243,7 @@ def _same_columns(one: Planned, other: Planned) -> bool:
 
 
 def _are_same(one: pa.Schema, other: pa.Schema) -> bool:
-    return one.names == other.names and one.types == other.types
+    # How a text lies in memory is nobody's type.
+    return plain_schema(one).types == plain_schema(other).types and (
+        one.names == other.names
+    )

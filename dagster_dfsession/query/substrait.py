@@ -21,6 +21,19 @@ def substrait_of(plan: LogicalPlan, text: str) -> Rel:
     """Return the topmost relation of a plan.
 
     Args:
+        plan: As `substrait_plan`.
+        text: The same as `display_indent` shows it.
+
+    Raises:
+        QueryError: Substrait has no word for some part of it.
+    """
+    return substrait_plan(plan, text).relations[0].root.input
+
+
+def substrait_plan(plan: LogicalPlan, text: str) -> Plan:
+    """Return a plan of one relation, with the functions that it calls.
+
+    Args:
         plan: Optimized, over named tables.
         text: The same as `display_indent` shows it.
 
@@ -34,10 +47,9 @@ def substrait_of(plan: LogicalPlan, text: str) -> Rel:
         raise QueryError(f"an expression of more than {DEEPEST} operators")
     try:
         data = Producer.to_substrait_plan(plan, SessionContext()).encode()
-        (found,) = Plan.FromString(data).relations
+        return Plan.FromString(data)
     except RuntimeError as error:
         # The engine's text has the whole plan in it, which nobody needs to search.
         raise QueryError("the engine has no Substrait for a part of it") from error
     except DecodeError as error:
         raise QueryError("the Substrait of the plan is nested too deeply") from error
-    return found.root.input

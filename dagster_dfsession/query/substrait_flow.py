@@ -100,7 +100,7 @@ def _flow(found: object, _: _Above) -> Flow:
 
 @_flow.register(ReadRel)
 def _read(read: ReadRel, above: _Above) -> Flow:
-    names = _top_names(read)
+    names = top_names(read)
     kind = read.WhichOneof("read_type")
     if kind == "virtual_table":
         whole = Flow((NOTHING,) * len(names))
@@ -190,7 +190,7 @@ def _set(found: SetRel, above: _Above) -> Flow:
     return united([_scope(each, above).flow for each in found.inputs])
 
 
-def _top_names(read: ReadRel) -> list[str]:
+def top_names(read: ReadRel) -> list[str]:
     """Return the names of columns, without those of the fields inside their types."""
     names = iter(read.base_schema.names)
     found = []

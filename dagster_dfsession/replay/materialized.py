@@ -20,6 +20,7 @@ class Materialized(Frozen, frozen=True, kw_only=True):
         uri: Address of the table.
         version: Of the table, right after the run had written it.
         rows: Rows that the event counted; None: it did not.
+        data_version: Of the rows; None: the event has none.
         run_start: When the run started; None: it has not, or is forgotten.
     """
 
@@ -30,6 +31,7 @@ class Materialized(Frozen, frozen=True, kw_only=True):
     uri: str
     version: int
     rows: int | None = None
+    data_version: str | None = None
     run_start: dt.datetime | None = None
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """Two runs are told apart by what they did, asset by asset."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,11 +47,12 @@ def difference(
     def difference(
         first: list[dg.AssetsDefinition],
         second: list[dg.AssetsDefinition],
+        keys: tuple[str, str] | None = None,
         **options: object,
     ) -> RunDifference:
         with dg.DagsterInstance.ephemeral() as instance:
-            before = run(*first, instance=instance).run_id
-            after = run(*second, instance=instance, **options).run_id
+            before = run(*first, instance=instance, keys=keys).run_id
+            after = run(*second, instance=instance, keys=keys, **options).run_id
             return run_difference(instance, before[:13], after, [Lake(str(lake))])
 
     return difference
@@ -129,3 +131,104 @@ def test_a_function_is_shown_with_what_changed_in_its_text() -> None:
         "new": "+def new(): ...",
         "unknown": "its text was not recorded",
     }
+
+
+def values(last: str) -> dg.AssetsDefinition:
+    @dg.asset(name="made")
+    def made(dfsession: DataFusionSessionResource) -> DataFrame:
+        return dfsession.sql(f"SELECT * FROM (VALUES (1), (2), (3), (4), (5), {last})")
+
+    return made
+
+
+def test_what_no_plan_shows_is_a_difference(
+    difference: Callable[..., RunDifference],
+) -> None:
+    (asset,) = difference([values("(6)")], [values("(7)")]).assets
+
+    assert "-SELECT * FROM (VALUES (1), (2), (3), (4), (5), (6))" in asset.plan
+    assert "+SELECT * FROM (VALUES (1), (2), (3), (4), (5), (7))" in asset.plan
+    assert not asset.is_empty
+
+
+def test_another_comment_is_no_difference(
+    difference: Callable[..., RunDifference],
+) -> None:
+    (asset,) = difference([values("(6)")], [values("(6) /* six */")]).assets
+
+    assert asset.is_empty
+
+
+def test_other_rows_of_no_query_are_a_difference(
+    difference: Callable[..., RunDifference],
+) -> None:
+    (asset,) = difference([things(1, 2)], [things(1, 3)]).assets
+
+    assert [each.what for each in asset.written] == ["data version", "table version"]
+    assert not asset.is_empty
+
+
+def test_rows_that_nobody_can_tell_apart_are_none(
+    difference: Callable[..., RunDifference],
+) -> None:
+    @dg.asset
+    def streamed() -> pa.RecordBatchReader:
+        return pa.table({"n": [1]}).to_reader()
+
+    (asset,) = difference([streamed], [streamed]).assets
+
+    assert [each.what for each in asset.written] == ["table version"]
+    assert asset.is_empty
+
+
+def test_each_partition_of_a_run_is_compared(
+    difference: Callable[..., RunDifference],
+) -> None:
+    def parts(*keys: str) -> dg.AssetsDefinition:
+        @dg.asset(
+            name="parts",
+            partitions_def=dg.StaticPartitionsDefinition(["a", "b", "c"]),
+            metadata={"partition_expr": "key"},
+        )
+        def made() -> pa.Table:
+            return pa.table({"key": keys})
+
+        return made
+
+    first, second = parts("a", "b", "c"), parts("a", "a", "b", "c")
+    (asset,) = difference([first], [second], keys=("a", "c")).assets
+
+    assert ("rows of a", "1", "2") in [
+        (each.what, each.before, each.after) for each in asset.written
+    ]
+
+
+def test_an_input_made_anew_is_a_difference(
+    run: Callable[..., dg.ExecuteInProcessResult], lake: Path
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        run(things(1, 2), instance=instance)
+        before = run(big(1), instance=instance).run_id
+        shutil.rmtree(lake / "things")
+        run(things(1, 3), instance=instance)
+        after = run(big(1), instance=instance).run_id
+        (asset,) = run_difference(instance, before, after, [Lake(str(lake))]).assets
+
+    assert [each.what for each in asset.inputs] == ["content of things"]
+
+
+def test_another_way_of_writing_is_a_difference(
+    difference: Callable[..., RunDifference],
+) -> None:
+    def appended(mode: str) -> dg.AssetsDefinition:
+        @dg.asset(name="appended", metadata={"mode": mode})
+        def made() -> pa.Table:
+            return pa.table({"n": [1]})
+
+        return made
+
+    (asset,) = difference([appended("overwrite")], [appended("append")]).assets
+
+    assert ("mode", "overwrite", "append") in [
+        (each.what, each.before, each.after) for each in asset.written
+    ]

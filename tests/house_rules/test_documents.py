@@ -5,6 +5,7 @@ import importlib.metadata
 import re
 from pathlib import Path
 
+import pytest
 import tomli
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,7 @@ def test_every_phase_has_an_installer() -> None:
     assert set(session_phases.INSTALLERS) == set(phases.Phase)
 
 
+@pytest.mark.demand("D73")
 def test_the_changelog_starts_with_the_version_of_this_project() -> None:
     versions = re.findall(r"^## \[([^]]+)]", read("CHANGELOG.md"), re.MULTILINE)
 

@@ -24,6 +24,7 @@ def layers() -> list[str]:
     ]
 
 
+@pytest.mark.demand("D14")
 def test_every_module_is_a_layer_and_every_layer_a_module() -> None:
     modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
@@ -31,6 +32,7 @@ def test_every_module_is_a_layer_and_every_layer_a_module() -> None:
     assert sorted(layers()) == sorted(modules | packages)
 
 
+@pytest.mark.demand("D8")
 def test_no_layer_escapes_the_contract() -> None:
     (contract,) = [c for c in contracts() if c["type"] == "layers"]
 
@@ -39,6 +41,7 @@ def test_no_layer_escapes_the_contract() -> None:
     assert "ignore_imports" not in contract
 
 
+@pytest.mark.demand("D14")
 @pytest.mark.parametrize("layer", ["errors", "plan", "profile", "telemetry"])
 def test_a_pure_layer_may_import_no_engine(layer: str) -> None:
     forbidden = forbidden_to(f"dagster_dfsession.{layer}")

@@ -22,6 +22,8 @@ def run_python(code: str) -> str:
     ).stdout.strip()
 
 
+@pytest.mark.demand("D42")
+@pytest.mark.demand("D73")
 def test_public_names_are_sorted_and_said_once(package: ModuleType) -> None:
     names: list[str] = package.__all__
 
@@ -48,6 +50,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error(package: ModuleType) -> 
         package.no_such_name  # noqa: B018  # asking is the test
 
 
+@pytest.mark.demand("D43")
 def test_importing_the_package_starts_no_engine() -> None:
     code = (
         "import sys, dagster_dfsession;"

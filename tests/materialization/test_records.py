@@ -181,6 +181,7 @@ def test_a_record_that_is_no_archive_is_refused(store: RecordStore, root: Path) 
     assert "cannot be decompressed" in refusal(store, path)
 
 
+@pytest.mark.demand("D40")
 @pytest.mark.parametrize(
     "change",
     [{"version": 3}, {"more": 1}, {"session": None}, {"inputs": [{"table": "x"}]}],

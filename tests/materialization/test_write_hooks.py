@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -10,9 +11,13 @@ import pyarrow as pa
 import pytest
 from datafusion import DataFrame
 
+import dagster_dfsession as dfs
+from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.errors import DeltaError
+from dagster_dfsession.history.materializations import find_materialized
 from dagster_dfsession.materialization.materialize import Materialization
 from dagster_dfsession.materialization.target import Target
+from dagster_dfsession.replay.again import replay
 
 Run = Callable[..., dg.ExecuteInProcessResult]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -110,3 +115,23 @@ def test_a_query_is_told_once_though_it_is_planned_again_to_be_run(
 
     assert calls == [("before", "SELECT 2 * n AS n FROM numbers WHERE n > 1")]
     assert rows("doubled") == [{"n": 4}]
+
+
+def test_a_replay_writes_nothing_that_hooks_could_be_told_of(
+    run: Run, lake: Path, calls: list[tuple[str, Any]]
+) -> None:
+    @dg.asset
+    def one(dfsession: dfs.DataFusionSessionResource) -> DataFrame:
+        return dfsession.sql("SELECT 1 AS n")
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        told = hooks(
+            before_write=["shop_writes:before"], after_write=["shop_writes:after"]
+        )
+        run(one, session=told, instance=instance)
+        calls.clear()
+        made = find_materialized(instance, dg.AssetKey("one"))
+        replayed = replay(made, [Lake(str(lake))])
+
+    assert replayed.rows.outcome == "equal"
+    assert calls == []

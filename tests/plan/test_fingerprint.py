@@ -133,6 +133,7 @@ def with_leaf(part: Any, path: str, value: Any) -> Any:
     return msgspec.structs.replace(part, **{name: value})
 
 
+@pytest.mark.demand("D54")
 def test_every_leaf_of_a_profile_is_in_the_table() -> None:
     paths = {leaf.path for leaf in leaf_fields(SessionProfile)}
 
@@ -141,6 +142,7 @@ def test_every_leaf_of_a_profile_is_in_the_table() -> None:
         with_leaf(DEV, "catalog.information_schema", value=False)
 
 
+@pytest.mark.demand("D54")
 @pytest.mark.parametrize("path", OTHER)
 def test_every_leaf_of_a_profile_reaches_the_plan_and_both_hashes(path: str) -> None:
     other = with_leaf(DEV, path, OTHER[path])
@@ -169,6 +171,7 @@ def test_two_wishes_that_come_to_the_same_are_two_plans() -> None:
     assert plan_session(off).fingerprint != plan_session(forced).fingerprint
 
 
+@pytest.mark.demand("D76")
 def test_the_profile_hashes_of_the_presets_stay() -> None:
     hashes = {name: profile_hash(profile) for name, profile in PRESETS.items()}
 
@@ -183,6 +186,7 @@ def test_the_profile_hashes_of_the_presets_stay() -> None:
     )
 
 
+@pytest.mark.demand("D76")
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_plans_of_the_presets_read_so(
     name: str, golden: Callable[[str, str], None]
@@ -212,6 +216,7 @@ def test_a_plan_shows_all_that_will_be_installed(
     golden("plan_everything", explain_plan(plan_session(profile)))
 
 
+@pytest.mark.demand("D67")
 def test_hashes_are_the_same_in_every_process() -> None:
     code = (
         "from dagster_dfsession.plan.build import plan_session\n"
@@ -235,6 +240,8 @@ def test_hashes_are_the_same_in_every_process() -> None:
     assert printed == {"".join(here)}
 
 
+@pytest.mark.demand("D14")
+@pytest.mark.demand("D19")
 def test_planning_needs_no_engine() -> None:
     code = (
         "import sys\n"
@@ -259,6 +266,7 @@ def test_a_plan_has_a_step_for_every_phase() -> None:
     assert [step.phase for step in plan_session(DEV).steps] == list(Phase)
 
 
+@pytest.mark.demand("D67")
 def test_kind_and_version_are_part_of_a_hash() -> None:
     hashes = {content_hash(k, v, {"a": 1}) for k in ("x", "y") for v in (1, 2)}
 

@@ -18,6 +18,7 @@ def test_the_order_follows_the_needs_however_they_are_listed(
     assert ordered({phase: REQUIRES[phase] for phase in listed}) == tuple(Phase)
 
 
+@pytest.mark.demand("D5")
 @given(st.lists(st.tuples(st.sampled_from(Phase), st.sampled_from(Phase))))
 def test_a_phase_comes_after_all_that_it_needs(
     pairs: list[tuple[Phase, Phase]],
@@ -41,6 +42,7 @@ def test_a_need_that_is_not_planned_is_named() -> None:
         ordered({Phase.FUNCTIONS: (Phase.CONTEXT, Phase.CATALOGS)})
 
 
+@pytest.mark.demand("D5")
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_phases_that_need_each_other_are_named(length: int) -> None:
     circle = list(Phase)[:length]

@@ -43,6 +43,7 @@ def test_what_nobody_asked_for_is_left_to_the_engine() -> None:
     assert "datafusion.runtime.list_files_cache_ttl" not in keys
 
 
+@pytest.mark.demand("D51")
 def test_every_setting_says_which_field_asks_for_it() -> None:
     profile = SessionProfile(
         name="x",
@@ -56,6 +57,7 @@ def test_every_setting_says_which_field_asks_for_it() -> None:
     assert found["datafusion.explain.format"].source == "settings"
 
 
+@pytest.mark.demand("D51")
 def test_no_two_fields_speak_for_one_key() -> None:
     keys = [f"datafusion.{key}" for _, key, _ in RULES]
 

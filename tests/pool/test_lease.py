@@ -77,6 +77,7 @@ def test_the_full_name_says_run_step_and_attempt(lease: Lease) -> None:
     assert repr(lease).startswith("<Lease 'run_1a2b3c4d_busy_routes_0__' of <Session")
 
 
+@pytest.mark.demand("D28")
 def test_another_attempt_registers_under_other_names(session: Session) -> None:
     prefixes = {
         Lease(session, Scope(run_id=run, step=step, attempt=attempt)).prefix
@@ -88,6 +89,7 @@ def test_another_attempt_registers_under_other_names(session: Session) -> None:
     assert len(prefixes) == 8
 
 
+@pytest.mark.demand("D33")
 def test_ending_a_lease_removes_exactly_its_names(session: Session) -> None:
     before = session.catalog.registered
     one, other = (Lease(session, Scope(run_id="r", step=step)) for step in ("a", "b"))

@@ -46,6 +46,7 @@ class Opener:
         return session
 
 
+@pytest.mark.demand("D72")
 def test_nothing_is_opened_before_it_is_needed(
     planned: Planned, spill_root: Path
 ) -> None:
@@ -164,6 +165,7 @@ def dirty_by_closing(session: Session) -> None:
     session.close()
 
 
+@pytest.mark.demand("D25")
 @pytest.mark.parametrize(
     ("soil", "reason"),
     [

@@ -64,6 +64,7 @@ KINDS = (
 )
 
 
+@pytest.mark.demand("D52")
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_table_can_be_registered_and_passed(
     kind: str, lease: Lease, tmp_path: Path

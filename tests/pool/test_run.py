@@ -30,6 +30,7 @@ def run(planned: Planned) -> RunSession:
     return RunSession(planned(), RUN)
 
 
+@pytest.mark.demand("D72")
 def test_a_run_opens_its_session_when_it_is_first_lent(
     run: RunSession, spill_root: Path
 ) -> None:
@@ -207,6 +208,7 @@ def test_what_cannot_be_made_is_not_held(planned: Planned) -> None:
         pass
 
 
+@pytest.mark.demand("D74")
 def test_threads_make_one_session_for_one_key(planned: Planned) -> None:
     cache, made, start = SessionCache(), [], threading.Barrier(8)
     plan = planned()
@@ -228,6 +230,8 @@ def test_threads_make_one_session_for_one_key(planned: Planned) -> None:
     assert cache.holders() == {}
 
 
+@pytest.mark.demand("D21")
+@pytest.mark.demand("D43")
 def test_the_cache_of_the_process_can_be_replaced_for_a_while() -> None:
     before = PROCESS_SESSIONS.cache
     own = SessionCache()

@@ -72,6 +72,8 @@ def test_a_constructor_makes_of_a_list_the_tuple_that_reading_makes() -> None:
     assert hash(built.functions) == hash(read.functions)
 
 
+@pytest.mark.demand("D56")
+@pytest.mark.demand("D57")
 def test_a_name_becomes_the_object_it_stands_for() -> None:
     profile = SessionProfile(
         name="x",
@@ -116,6 +118,7 @@ def test_a_profile_does_not_share_the_settings_it_was_given() -> None:
     assert SessionProfile(name="x").settings is not SessionProfile(name="y").settings
 
 
+@pytest.mark.demand("D7")
 def test_a_profile_cannot_be_changed() -> None:
     with pytest.raises(AttributeError, match="immutable"):
         PRESETS["dev"].name = "other"  # type: ignore[misc]
@@ -146,6 +149,7 @@ def test_only_the_spill_directory_is_a_place_of_this_host() -> None:
     assert [leaf.path for leaf in leaves if not leaf.hashed] == ["directory"]
 
 
+@pytest.mark.demand("D48")
 def test_a_struct_has_about_ten_fields_at_most() -> None:
     structs: set[type[msgspec.Struct]] = {SessionProfile}
     for leaf in leaf_fields(SessionProfile):

@@ -37,6 +37,7 @@ def test_an_unknown_preset_is_refused_with_the_one_that_was_meant() -> None:
     assert refusal({}, base="pord") == str(refused.value)
 
 
+@pytest.mark.demand("D56")
 def test_an_unknown_cache_preset_is_refused_with_the_one_that_was_meant() -> None:
     assert refusal({"cache": "isolatd"}) == snapshot(
         "$: unknown cache preset 'isolatd'; known: always_latest, isolated, snapshot_pinned. Did you mean 'isolated'?"
@@ -133,12 +134,14 @@ def test_what_is_no_time_zone_is_refused(zone: str) -> None:
     )
 
 
+@pytest.mark.demand("D55")
 def test_the_information_schema_cannot_be_turned_off() -> None:
     assert refusal({"catalog": {"information_schema": False}}) == snapshot(
         "$.catalog: CatalogProfile.information_schema: must be true: effective settings and functions are read through it"
     )
 
 
+@pytest.mark.demand("D55")
 def test_a_reserved_name_is_no_catalog_and_no_schema() -> None:
     assert refusal({"catalog": {"default_catalog": "dfsession"}}) == snapshot(
         "$.catalog: CatalogProfile.default_catalog: 'dfsession' is reserved; choose another name"
@@ -165,6 +168,7 @@ def test_a_setting_that_moves_spilling_is_refused_with_the_reason() -> None:
     )
 
 
+@pytest.mark.demand("D59")
 def test_identifier_normalization_forced_off_stays_off() -> None:
     setting = {"datafusion.sql_parser.enable_ident_normalization": "true"}
 

@@ -6,6 +6,7 @@ import typing
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -90,6 +91,7 @@ def with_leaf(part: Any, path: str, value: Any) -> Any:
 PROFILES = values_of(SessionProfile)
 
 
+@pytest.mark.demand("D40")
 @given(PROFILES)
 @settings(max_examples=20)
 def test_a_profile_survives_being_written_and_read(profile: SessionProfile) -> None:
@@ -113,6 +115,7 @@ def test_what_is_laid_over_a_base_in_full_is_what_comes_out(
     )
 
 
+@pytest.mark.demand("D54")
 @given(st.data(), PROFILES)
 @settings(max_examples=40)
 def test_any_changed_leaf_makes_another_profile_and_another_plan(
@@ -150,6 +153,7 @@ def test_settings_given_by_key_win_over_every_field(settings: dict[str, str]) ->
     assert sources == set(settings)
 
 
+@pytest.mark.demand("D29")
 @given(SETTINGS.filter(lambda settings: len(settings) > 1))
 def test_the_order_of_settings_does_not_count(settings: dict[str, str]) -> None:
     turned = dict(reversed(settings.items()))

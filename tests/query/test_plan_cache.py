@@ -49,6 +49,7 @@ def test_a_profile_keeps_no_plans_unless_it_says_where() -> None:
     assert plan_cache(NoPlans()) is None
 
 
+@pytest.mark.demand("D32")
 def test_what_was_found_once_is_not_found_again() -> None:
     cache = PlanCache(Memory())
 

@@ -76,6 +76,7 @@ def site_of(profile: SessionProfile) -> Site:
     )
 
 
+@pytest.mark.demand("D24")
 def test_running_all_phases_twice_installs_nothing_twice(
     hooks: SimpleNamespace,
 ) -> None:
@@ -110,6 +111,7 @@ def test_running_all_phases_twice_installs_nothing_twice(
     assert ctx.sql("EXECUTE spark").to_pydict() == {"Int64(1)": [1]}
 
 
+@pytest.mark.demand("D4")
 @pytest.mark.parametrize("phase", list(Phase))
 def test_a_step_that_fails_names_its_phase_and_leaves_nothing(
     phase: Phase, opened: Opened, spill_root: Path, monkeypatch: pytest.MonkeyPatch

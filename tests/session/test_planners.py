@@ -52,6 +52,7 @@ def planner(name: str) -> Callable[[], ExtensionBundle]:
     )
 
 
+@pytest.mark.demand("D35")
 def test_a_foreign_planner_plans_queries_functions_and_twins(
     shop: ModuleType, opened: Opened
 ) -> None:

@@ -67,6 +67,7 @@ def changed(before: SessionRuntime, after: SessionRuntime) -> set[str]:
     return {name for name in HASHES if hashes(before)[name] != hashes(after)[name]}
 
 
+@pytest.mark.demand("D22")
 @pytest.mark.parametrize("name", PRESETS)
 def test_what_was_captured_hashes_as_the_session_does(
     name: str, opened: Opened
@@ -127,6 +128,7 @@ def test_a_wish_that_changes_no_setting_changes_the_session_hash(
     }
 
 
+@pytest.mark.demand("D27")
 def test_a_setting_changed_in_sql_is_seen(opened: Opened) -> None:
     session = opened(sql=SqlProfile(policy="service"))
     before = session.snapshot()
@@ -176,6 +178,8 @@ def test_a_changed_setting_changes_the_hashes_that_its_class_says(
     assert changed(CAPTURED, after) == expected
 
 
+@pytest.mark.demand("D26")
+@pytest.mark.demand("D67")
 @pytest.mark.parametrize(
     ("part", "expected"),
     [
@@ -202,6 +206,7 @@ def test_every_part_of_a_session_counts_in_its_hash(
     assert changed(CAPTURED, msgspec.structs.replace(CAPTURED, **part)) == expected
 
 
+@pytest.mark.demand("D26")
 @pytest.mark.parametrize(
     ("pool", "spill", "described"),
     [

@@ -156,6 +156,8 @@ def test_a_session_without_a_directory_that_fails_leaves_none_behind(
     assert list(spill_root.iterdir()) == []
 
 
+@pytest.mark.demand("D47")
+@pytest.mark.demand("D61")
 def test_a_library_given_by_hand_is_used_instead_of_the_modules(
     spill_root: Path,
 ) -> None:

@@ -56,6 +56,7 @@ def seconds(text: str) -> int:
     return int(parts[1] or 0) * 60 + int(parts[2] or 0)
 
 
+@pytest.mark.demand("D1")
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_setting_of_every_preset_is_in_effect(name: str, opened: Opened) -> None:
     effective = read_back(opened(PROFILES[name]))
@@ -110,6 +111,7 @@ def refusal(opened: Opened, spill_root: Path, settings: dict[str, str]) -> Setti
     return refused.value
 
 
+@pytest.mark.demand("D3")
 def test_an_unknown_setting_is_refused_with_the_key_that_was_meant(
     opened: Opened, spill_root: Path
 ) -> None:
@@ -167,6 +169,7 @@ def test_a_runtime_value_cannot_break_out_of_its_statement(
     assert "1G' --" in str(error)
 
 
+@pytest.mark.demand("D3")
 def test_a_setting_that_the_engine_makes_into_another_is_refused(
     opened: Opened, spill_root: Path
 ) -> None:
@@ -208,6 +211,8 @@ def test_a_pool_of_bytes_and_the_rest_of_the_runtime_do_not_disturb_each_other(
     assert spilled.startswith(session.spill_dir)
 
 
+@pytest.mark.demand("D29")
+@pytest.mark.demand("D31")
 def test_settings_are_read_sorted_and_whole(opened: Opened) -> None:
     session = opened()
 
@@ -217,6 +222,7 @@ def test_settings_are_read_sorted_and_whole(opened: Opened) -> None:
     assert set(settings) == set(default_settings())
 
 
+@pytest.mark.demand("D31")
 def test_a_session_that_cannot_be_read_back_is_an_error() -> None:
     ctx = new_session()
     ctx.sql("SET datafusion.catalog.information_schema = false")

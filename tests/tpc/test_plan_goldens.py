@@ -62,6 +62,7 @@ def _golden(name: str, found: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
+@pytest.mark.demand("D36")
 @pytest.mark.parametrize("suite", EXTENSIONS)
 def test_the_engine_plans_the_benchmarks_so(suite: Suite, tmp_path: Path) -> None:
     plans = identities(suite, tmp_path)

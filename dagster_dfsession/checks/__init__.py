@@ -1,0 +1,1 @@
+"""Asset checks: each module builds those of one question."""
