@@ -38,6 +38,7 @@ from dagster_dfsession.errors import (
 if TYPE_CHECKING:
     from dagster_dfsession.assets.graph import bootstrap_request
     from dagster_dfsession.assets.sql_asset import sql_asset
+    from dagster_dfsession.assets.sql_files import load_sql_assets
     from dagster_dfsession.bootstrap.check import bootstrap_session
     from dagster_dfsession.checks.bounds import build_metadata_bounds_checks
     from dagster_dfsession.checks.columns import build_schema_change_checks
@@ -136,6 +137,7 @@ __all__ = [
     "capsule_function",
     "check_sql",
     "function_bundle",
+    "load_sql_assets",
     "observable_delta_source",
     "open_session",
     "plan_session",
@@ -176,6 +178,7 @@ _HOMES = {
     "capsule_function": "session.functions.foreign",
     "check_sql": "query.preflight",
     "function_bundle": "session.functions.foreign",
+    "load_sql_assets": "assets.sql_files",
     "observable_delta_source": "sources",
     "open_session": "session.factory",
     "plan_session": "plan.build",

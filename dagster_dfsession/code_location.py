@@ -17,6 +17,9 @@ from dagster_dfsession.config.storage import resolved, resolved_options
 from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.errors import CodeLocationError, did_you_mean, listing
 from dagster_dfsession.io_managers.delta import DataFusionDeltaIOManager
+from dagster_dfsession.plan.build import plan_session
+from dagster_dfsession.pool.adhoc import AdhocSessions
+from dagster_dfsession.profile.sql import SqlPolicy
 from dagster_dfsession.resources import DataFusionSessionResource
 
 WORKSPACE = "workspace.yaml"
@@ -114,6 +117,21 @@ class CodeLocation:
                 "and this needs to know the one: name an asset that uses it"
             )
         return next(iter(named.values()))
+
+    def queries(self, key: dg.AssetKey | None = None) -> AdhocSessions:
+        """Return sessions over its lakes that accept queries alone; close them.
+
+        Args:
+            key: As `session`.
+
+        Raises:
+            CodeLocationError: As `session`.
+        """
+        profile = self.session(key).plan().profile
+        sql = msgspec.structs.replace(profile.sql, policy=SqlPolicy())
+        return AdhocSessions(
+            plan_session(msgspec.structs.replace(profile, sql=sql)), self.lakes
+        )
 
     @property
     def lakes(self) -> tuple[Lake, ...]:

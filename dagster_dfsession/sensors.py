@@ -237,8 +237,7 @@ def _said(report: "DriftReport", new: Sequence["MaterializedDrift"]) -> str:
     head = (
         "Changed sessions would make other rows"
         if report.drifted
-        else f"The session of now would make the same rows of {len(report.found)} tables "
-        "and partitions"
+        else "The session of now would make the same rows"
     )
     return f"{head}. {'. '.join(parts)}".rstrip()
 
@@ -248,7 +247,7 @@ def _requests(
     partitions: Mapping[dg.AssetKey, dg.PartitionsDefinition | None],
 ) -> list[dg.RunRequest]:
     """Return a run for each partition, and one for all assets without."""
-    runs: dict[Any, list["MaterializedDrift"]] = {}
+    runs: dict[Any, list[MaterializedDrift]] = {}
     for each in drifted:
         # A run has the partitions of one definition.
         of = partitions[dg.AssetKey(each.made.asset)]

@@ -59,6 +59,31 @@ def query_asset(
     return asset
 
 
+def view_spec(
+    key: dg.AssetKey,
+    sql: str,
+    read: Iterable[dg.AssetKey],
+    *,
+    version: str,
+    deps: Iterable[Any],
+    metadata: Mapping[str, Any],
+    **options: Any,
+) -> dg.AssetSpec:
+    """Return the asset of a query that is kept as no table; args as `query_asset`."""
+    with warnings.catch_warnings():
+        # That Dagster calls virtual assets a preview, no user of this can change.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return dg.AssetSpec(
+            key,
+            deps=upstream(key, read, deps),
+            kinds={"datafusion", "sql"},
+            metadata={TABLE_NAME: ".".join(key.path), SQL: sql_text(sql), **metadata},
+            code_version=version,
+            is_virtual=True,
+            **options,
+        )
+
+
 def upstream(
     key: dg.AssetKey, read: Iterable[dg.AssetKey], deps: Iterable[Any]
 ) -> list[dg.AssetDep | dg.AssetKey]:

@@ -80,8 +80,8 @@ def file_partitions(
     if isinstance(said, str):
         if said not in known:
             raise CodeLocationError(
-                f"partitions {said!r} are unknown; load_sql_assets was given partitions "
-                f"for {listing(known)}.{did_you_mean(said, known)}"
+                f"partitions {said!r} are unknown; load_sql_assets was given those of "
+                f"{listing(known)}.{did_you_mean(said, known)}"
             )
         return known[said]
     kind: Any = _WINDOWS[type(said)]

@@ -37,6 +37,7 @@ class NamedFile(msgspec.Struct, frozen=True):
             of others too, each after those that it names itself.
         checked: Likewise for a query of its checks.
         params: Its values by name, and theirs.
+        checked_params: Those of `checked`.
         others: What its checks name -> the asset.
     """
 
@@ -47,6 +48,7 @@ class NamedFile(msgspec.Struct, frozen=True):
     queries: Mapping[str, str]
     checked: Mapping[str, str]
     params: Mapping[str, Any]
+    checked_params: Mapping[str, Any]
     others: Mapping[str, dg.AssetKey]
 
 
@@ -116,6 +118,7 @@ def named_files(
                 queries={name: by_name[spelt[name]].sql for name in own},
                 checked={name: by_name[spelt[name]].sql for name in checked},
                 params=_params([file, *(by_name[spelt[name]] for name in own)]),
+                checked_params=_params([by_name[spelt[name]] for name in checked]),
                 others={
                     name: dg.AssetKey(asset_key(each, home))
                     for name, each in asked[at].items()
@@ -198,8 +201,8 @@ def _check_all_known(
         more = f"\nand {len(wrong) - 20} more" if len(wrong) > len(told) else ""
         listed = "\n".join(told)
         error = TableNotFoundError(
-            f"{listed}{more}\nThere is {listing(words)}. What is made elsewhere is told "
-            "by load_sql_assets(..., external=['raw/flights'])."
+            f"{listed}{more}\nThere is {listing(words)}. What is made elsewhere is "
+            "told by load_sql_assets(..., external=['raw/flights'])."
         )
         error.table = next(iter(wrong.values()))
         error.suggestion = nearest(error.table, words)

@@ -20,7 +20,8 @@ SUFFIX = ".sql"
 SIDECARS = (".yaml", ".yml")
 _OPENS = re.compile(r"\A\s*/\*[ \t]*---[ \t]*\r?\n")
 _CLOSES = re.compile(r"^[ \t]*---[ \t]*\*/", re.MULTILINE)
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BOOL = "tag:yaml.org,2002:bool"
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FORM = "/* ---\ndescription: What a row is.\n--- */\nSELECT ..."
 
 
@@ -43,6 +44,20 @@ class SqlFile(msgspec.Struct, frozen=True):
     sql: str
     line: int
     checks: tuple[Check, ...]
+
+
+class _Yaml(_BASE):  # type: ignore[misc]  # the compiled one, where there is one
+    """YAML in which `on` and `no` are words, as in YAML 1.2: a merge has an `on`."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  # the name is the library's
+        first: [each for each in found if each[0] != _BOOL]
+        for first, found in _BASE.yaml_implicit_resolvers.items()
+    }
+
+
+_Yaml.add_implicit_resolver(
+    _BOOL, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 
 
 class _Checks(msgspec.Struct):
@@ -81,7 +96,7 @@ def read_sql_file(path: Path, folder: Path) -> SqlFile:
         where, above = beside[0].relative_to(folder).as_posix(), 0
         said = beside[0].read_text(encoding="utf-8")
     elif front is not None:
-        above = text.count("\n", 0, _start(text)) + 0
+        above = text.count("\n", 0, _start(text))
     reader = _Said(said, where, above)
     model = reader.read(SqlModel)
     return SqlFile(
@@ -128,7 +143,7 @@ class _Said:
 
     def read(self, struct: type[T]) -> T:
         try:
-            data = yaml.load(self._text, _LOADER)  # noqa: S506  # a safe loader, in C
+            data = yaml.load(self._text, _Yaml)  # noqa: S506  # a safe loader, in C
         except yaml.MarkedYAMLError as error:
             line = 0 if error.problem_mark is None else error.problem_mark.line
             raise self._wrong(line, f"this is no YAML: {error.problem}") from error
@@ -192,7 +207,7 @@ def _choices(struct: type[msgspec.Struct], path: str) -> set[str]:
 
 def _line_of(text: str, word: str) -> int:
     """Return the line, from 0, of a key or else a value; 0: it stands nowhere."""
-    nodes = list(_scalars(yaml.compose(text, _LOADER)))
+    nodes = list(_scalars(yaml.compose(text, _Yaml)))
     keys = [node for node, is_key in nodes if is_key and node.value == word]
     values = [node for node, _ in nodes if node.value == word]
     return next((node.start_mark.line for node in (*keys, *values)), 0)
@@ -225,4 +240,4 @@ def _twice(text: str) -> Iterator[tuple[int, str]]:
             for each in node.value:
                 yield from within(each)
 
-    return within(yaml.compose(text, _LOADER))
+    return within(yaml.compose(text, _Yaml))

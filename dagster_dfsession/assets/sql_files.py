@@ -9,11 +9,10 @@ import dagster as dg
 from dagster_dfsession.assets.check_step import check_names, check_step
 from dagster_dfsession.assets.code_version import code_version
 from dagster_dfsession.assets.definition import (
-    KINDS,
     code_reference,
     described,
     query_asset,
-    upstream,
+    view_spec,
 )
 from dagster_dfsession.assets.expansion import with_queries
 from dagster_dfsession.assets.file_metadata import file_metadata, file_partitions
@@ -22,9 +21,8 @@ from dagster_dfsession.assets.named_files import NamedFile, named_files
 from dagster_dfsession.assets.query import sql_query
 from dagster_dfsession.assets.sql_asset import profile_of
 from dagster_dfsession.assets.sql_file import SIDECARS, SUFFIX, SqlFile, read_sql_file
-from dagster_dfsession.display import sql_text
 from dagster_dfsession.errors import CodeLocationError, DfSessionError, did_you_mean
-from dagster_dfsession.metadata.keys import SQL, TABLE_NAME
+from dagster_dfsession.metadata.keys import CODE_REFERENCES
 from dagster_dfsession.profile.session import SessionProfile
 from dagster_dfsession.resources import DataFusionSessionResource
 from dagster_dfsession.session.catalog import table_name
@@ -103,7 +101,7 @@ def _definitions(
     )
     metadata = {
         **file_metadata(file, key),
-        "dagster/code_references": code_reference(str(file.path.resolve()), file.line),
+        CODE_REFERENCES: code_reference(str(file.path.resolve()), file.line),
     }
     version = code_version(query.sql, query.params, profile)
     deps = [dg.AssetKey.from_user_string(each) for each in model.deps]
@@ -114,17 +112,13 @@ def _definitions(
         "tags": dict(model.tags),
     }
     if model.kept == "view":
-        yield dg.AssetSpec(
+        yield view_spec(
             key,
-            deps=upstream(key, named.reads, deps),
-            kinds={*KINDS} - {"deltalake"},
-            metadata={
-                TABLE_NAME: ".".join(key.path),
-                SQL: sql_text(file.sql),
-                **metadata,
-            },
-            code_version=version,
-            is_virtual=True,
+            file.sql,
+            named.reads,
+            version=version,
+            deps=deps,
+            metadata=metadata,
             **told,
         )
     else:
@@ -145,7 +139,7 @@ def _definitions(
             checks,
             named.spelling,
             wrapped=lambda sql: with_queries(sql, named.checked),
-            params=named.params if model.kept == "view" else {},
+            params=named.checked_params,
             others=named.others,
             session_key=session_key,
         )
@@ -154,8 +148,8 @@ def _definitions(
 def _paths(root: Path) -> list[Path]:
     if not root.is_dir():
         raise CodeLocationError(
-            f"{str(root)!r} is no folder; load_sql_assets takes one with {SUFFIX} files "
-            f"in it, seen from {Path.cwd()}"
+            f"{str(root)!r} is no folder; load_sql_assets takes one with {SUFFIX} "
+            f"files in it, seen from {Path.cwd()}"
         )
     paths = sorted(root.rglob(f"*{SUFFIX}"))
     if not paths:

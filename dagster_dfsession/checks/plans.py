@@ -109,7 +109,7 @@ _SAID = {
 
 
 def _needed(assets: Assets) -> Iterator[str]:
-    """Return the resources that the assets are made and stored with."""
+    """Return the resources of the location that assets are made and stored with."""
     for each in assets:
         if isinstance(each, dg.AssetsDefinition):
-            yield from each.required_resource_keys
+            yield from each.required_resource_keys - each.resource_defs.keys()

@@ -5,14 +5,12 @@ from typing import get_args
 import click
 import msgspec
 from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from dagster_dfsession.assets.graph import bootstrap_request
 from dagster_dfsession.bootstrap.check import bootstrap_session
 from dagster_dfsession.bootstrap.report import BootstrapItem, BootstrapReport, Fault
 from dagster_dfsession.cli.options import json_option, location_options
-from dagster_dfsession.cli.output import show
+from dagster_dfsession.cli.output import show, table, working
 from dagster_dfsession.code_location import CodeLocation
 from dagster_dfsession.profile.bootstrap import BootstrapMode
 
@@ -54,7 +52,8 @@ def command(
         bootstrap = msgspec.structs.replace(profile.bootstrap, mode=mode)
         profile = msgspec.structs.replace(profile, bootstrap=bootstrap)
     request = bootstrap_request(location.definitions, profile.delta)
-    report = bootstrap_session(profile, request)
+    with working("checking"):
+        report = bootstrap_session(profile, request)
     show(
         {"success": report.success, "counts": report.counts, "items": report.items},
         _shown(report, report.items if everything else report.affected),
@@ -66,13 +65,13 @@ def command(
 
 def _shown(report: BootstrapReport, items: tuple[BootstrapItem, ...]) -> Group:
     counted = ", ".join(f"{count} {status}" for status, count in report.counts.items())
-    summary = Text(f"{len(report.items)} assets: {counted or 'nothing to check'}")
+    summary = f"{len(report.items)} assets: {counted or 'nothing to check'}"
     if not items:
         return Group(summary)
-    shown = Table("asset", "status", "where", "what")
+    shown = table("asset", "status", "where", "what")
     for each in items:
         where = "\n".join(map(_where, each.faults))
-        shown.add_row(each.asset, each.status, where, Text(each.message))
+        shown.add_row(each.asset, each.status, where, each.message)
     return Group(shown, summary)
 
 

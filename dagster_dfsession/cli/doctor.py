@@ -5,12 +5,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 import click
-from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from dagster_dfsession.cli.options import json_option, location_options
-from dagster_dfsession.cli.output import show
+from dagster_dfsession.cli.options import (
+    dagster_home_option,
+    json_option,
+    location_options,
+)
+from dagster_dfsession.cli.output import show, spaced, table
 from dagster_dfsession.code_location import CodeLocation
 from dagster_dfsession.doctor import Diagnosis, Verdict, diagnose
 from dagster_dfsession.session.features import FeatureState
@@ -23,12 +26,7 @@ _COLOURS: Mapping[Verdict, str] = MappingProxyType(
 
 @click.command
 @click.argument("asset", required=False)
-@click.option(
-    "--dagster-home",
-    envvar="DAGSTER_HOME",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Directory of the Dagster instance.  [default: DAGSTER_HOME]",
-)
+@dagster_home_option
 @click.option("--read-only", is_flag=True, help="Do not try to write to the lakes.")
 @location_options
 @json_option
@@ -61,24 +59,24 @@ def command(
         "features": found.features,
         "capabilities": found.capabilities,
     }
-    show(result, Group(*_tables(found)), as_json=as_json)
+    show(result, spaced(*_tables(found)), as_json=as_json)
     if not found.healthy:
         raise click.exceptions.Exit(_FOUND)
 
 
 def _tables(found: Diagnosis) -> Iterator[Table]:
-    findings = Table("", "what", "found")
+    findings = table("", "what", "found")
     for each in found.findings:
         verdict = Text(each.verdict, style=_COLOURS[each.verdict])
-        findings.add_row(verdict, Text(each.subject), Text(each.said))
+        findings.add_row(verdict, each.subject, each.said)
     yield findings
-    features = Table("feature", "engine can", "wanted", "in effect", "note")
+    features = table("feature", "engine can", "wanted", "in effect", "note")
     for state in found.features:
-        features.add_row(state.feature, *_said(state), Text(state.note))
+        features.add_row(state.feature, *_said(state), state.note)
     yield features
-    engine = Table("engine", "can", "what it said")
+    engine = table("engine", "can", "what it said")
     for trial in found.capabilities:
-        engine.add_row(trial.name, _yes(trial.there), Text(trial.missing or ""))
+        engine.add_row(trial.name, _yes(trial.there), trial.missing or "")
     yield engine
 
 

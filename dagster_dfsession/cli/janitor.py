@@ -6,14 +6,13 @@ import click
 import dagster as dg
 import msgspec
 from rich.console import Group
-from rich.table import Table
 
 from dagster_dfsession.cli.options import (
     instance_option,
     json_option,
     location_options,
 )
-from dagster_dfsession.cli.output import show
+from dagster_dfsession.cli.output import show, table
 from dagster_dfsession.code_location import CodeLocation
 from dagster_dfsession.janitor import clean_up, spill_directory
 
@@ -60,7 +59,7 @@ def command(
         older_than=dt.timedelta(hours=hours),
         dry_run=not write,
     )
-    found = Table("what", "run", "bytes", "last written", "where")
+    found = table("what", "run", "bytes", "last written", "where")
     for each in done.leftovers:
         modified = each.modified.isoformat(" ", "seconds")
         found.add_row(each.kind, each.run, f"{each.bytes:,}", modified, each.path)

@@ -1,29 +1,40 @@
 """`dfsession`: the group of all commands."""
 
 import importlib
+import os
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from dagster_dfsession.errors import DfSessionError
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
-        "check": "check",
-        "diff": "diff",
-        "doctor": "doctor",
-        "fingerprint": "fingerprint",
-        "janitor": "janitor",
-        "maintain": "maintain",
-        "replay": "replay",
-        "sessions": "sessions",
+        "check": "Check that every asset fits the tables before it.",
+        "diff": "Show what two runs did differently, asset by asset.",
+        "doctor": "Try whatever a run will need.",
+        "explain": "Show how a query or an asset is run.",
+        "fingerprint": "Print the hashes of the session that is configured.",
+        "janitor": "Remove what crashed runs left behind.",
+        "maintain": "Compact, vacuum and clean the tables of assets.",
+        "record": "Show which session made an asset, and from what.",
+        "replay": "Run a materialization again and compare the rows.",
+        "sessions": "List the steps that hold a session now.",
+        "sql": "Query the tables of the assets.",
     }
 )
-"""Command -> the module of this package that has it, as `command`."""
+"""Command, which is a module of this package as well -> what it does.
+
+It is told here once more, so that nothing has to be imported for the list of them.
+"""
 FAILED = 2
 """Exit status where a command could not do what it was asked; 1 is its own to use."""
+INTERRUPTED, UNREAD = 130, 141
+"""What shells report of a command that ended by SIGINT, by SIGPIPE."""
 
 
 class Commands(click.Group):
@@ -39,19 +50,55 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"dagster_dfsession.cli.{COMMANDS[cmd_name]}")
+        module = importlib.import_module(f"dagster_dfsession.cli.{cmd_name}")
         command: click.Command = module.command
         return command
 
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """List the commands; none is imported."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the commands that begin so; none is imported."""
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [
+            CompletionItem(name, help=said)
+            for name, said in sorted(COMMANDS.items())
+            if name.startswith(incomplete)
+        ] + options
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what this package raises is told in one paragraph."""
+        """Run a command; whatever ends it early is told in one paragraph."""
         try:
             return super().invoke(ctx)
-        except DfSessionError as error:
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # What was not written yet would be tried again at the end of Python.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(UNREAD) from None
+        except Exception as error:
             if ctx.params["debug"]:
                 raise
-            click.echo(f"{type(error).__name__}: {error}", err=True)
+            click.echo(_paragraph(error), err=True)
             raise click.exceptions.Exit(FAILED) from None
+
+
+def _paragraph(error: Exception) -> str:
+    name = type(error).__name__
+    if isinstance(error, DfSessionError):
+        return f"{name}: {error}"
+    said = " ".join(str(error).split())
+    return f"{name}: {said} (`dfsession --debug ...` shows where this comes from)"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,6 +113,14 @@ def main(*, debug: bool) -> None:
 
     \b
     Exit status: 0 all is well, 1 what was looked for was found (a difference, a
-    failing asset), 2 the command could not do what it was asked.
+    failing asset), 2 the command could not do what it was asked, 130 interrupted,
+    141 nobody read what it printed.
+
+    \b
+    Examples:
+        dfsession check
+        dfsession sql "SELECT * FROM flights" --limit 10
+        dfsession --debug replay busy_routes
+        eval "$(_DFSESSION_COMPLETE=bash_source dfsession)"  # completion; or zsh, fish
     """  # noqa: D301  # click's mark for a paragraph that stays as it is
     del debug  # `Commands` reads it

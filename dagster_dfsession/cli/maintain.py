@@ -5,10 +5,9 @@ from typing import Any, get_args
 
 import click
 import msgspec
-from rich.table import Table
 
 from dagster_dfsession.cli.options import json_option, location_options
-from dagster_dfsession.cli.output import show
+from dagster_dfsession.cli.output import one_by_one, show, table
 from dagster_dfsession.code_location import CodeLocation
 from dagster_dfsession.delta.maintained import MaintenanceResult
 from dagster_dfsession.materialization.replayable import maintain_table
@@ -68,9 +67,9 @@ def command(
     keys = [location.key(each) for each in assets]
     done = {
         key.to_user_string(): maintain_table(location.lake(key), key.path, asked)
-        for key in keys
+        for key in one_by_one(keys, "maintaining")
     }
-    shown = Table("asset", "step", "version", "what", "note", title=_title(write=write))
+    shown = table("asset", "step", "version", "what", "note", title=_title(write=write))
     for asset, results in done.items():
         for each in results:
             shown.add_row(asset, each.step, str(each.version), _what(each), each.note)

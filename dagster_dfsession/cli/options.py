@@ -1,7 +1,9 @@
 """Options that many commands share."""
 
+import contextlib
 import functools
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -76,28 +78,47 @@ def _location(
             attribute=attribute,
             working_directory=source.working_directory,
         )
-    return load_code_location(source)
+    # What definitions print while they are imported is no result of the command.
+    with contextlib.redirect_stdout(sys.stderr):
+        return load_code_location(source)
+
+
+dagster_home_option = click.option(
+    "--dagster-home",
+    envvar="DAGSTER_HOME",
+    type=_DIRECTORY,
+    help="Directory of the Dagster instance.  [default: DAGSTER_HOME]",
+)
+
+
+@contextlib.contextmanager
+def opened_instance(dagster_home: Path | None) -> Iterator[dg.DagsterInstance]:
+    """Open the Dagster instance of a directory for the length of a block.
+
+    Raises:
+        CodeLocationError: None is given, or it is not there.
+    """
+    if dagster_home is None:
+        raise CodeLocationError(
+            "which Dagster instance? Set DAGSTER_HOME to its directory, or give "
+            "--dagster-home"
+        )
+    if not dagster_home.is_dir():
+        raise CodeLocationError(
+            f"there is no directory {dagster_home}, where the Dagster instance should "
+            "be; set DAGSTER_HOME to the one of your runs, or give --dagster-home"
+        )
+    with dg.DagsterInstance.from_config(str(dagster_home.absolute())) as instance:
+        yield instance
 
 
 def instance_option(command: Callable[..., R]) -> Callable[..., R]:
     """Let a command be told which Dagster instance; it gets it as `instance`."""
 
-    @click.option(
-        "--dagster-home",
-        envvar="DAGSTER_HOME",
-        type=_DIRECTORY,
-        help="Directory of the Dagster instance.  [default: DAGSTER_HOME]",
-    )
+    @dagster_home_option
     @functools.wraps(command)
     def wrapped(*, dagster_home: Path | None, **options: Any) -> R:
-        if dagster_home is None:
-            raise CodeLocationError(
-                "which Dagster instance? Set DAGSTER_HOME to its directory, or give "
-                "--dagster-home"
-            )
-        if not dagster_home.is_dir():
-            raise CodeLocationError(f"there is no directory {dagster_home}")
-        with dg.DagsterInstance.from_config(str(dagster_home.absolute())) as instance:
+        with opened_instance(dagster_home) as instance:
             return command(instance=instance, **options)
 
     return wrapped

@@ -1,13 +1,37 @@
-"""What commands print: for people, or as JSON."""
+"""What commands print: for people, or as JSON; and what is seen until they do."""
 
-from typing import Any
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import click
 import msgspec
-from rich.console import Console, RenderableType
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.progress import track
+from rich.table import Table
 
-WIDTH = 160
-"""Columns where the output is no terminal: lines of a file are not cut."""
+T = TypeVar("T")
+
+WIDTH = 10_000
+"""Columns where the output is no terminal: a row is a line, for `grep`."""
+
+
+def table(*columns: str) -> Table:
+    """Return a table for people, without rows."""
+    return Table(
+        *columns,
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        title_justify="left",
+        caption_justify="left",
+    )
+
+
+def spaced(*parts: RenderableType) -> Group:
+    """Return parts with an empty line between them."""
+    return Group(*(each for part in parts for each in (part, ""))) if parts else Group()
 
 
 def show(result: Any, renderable: RenderableType, *, as_json: bool) -> None:
@@ -19,10 +43,34 @@ def show(result: Any, renderable: RenderableType, *, as_json: bool) -> None:
         as_json: Which of the two.
     """
     if as_json:
-        plain = msgspec.json.encode(result, order="sorted")
+        plain = msgspec.json.encode(result, order="sorted", enc_hook=str)
         click.echo(msgspec.json.format(plain, indent=2).decode())
-        return
-    console = Console(highlight=False, soft_wrap=False)
+    else:
+        show_text(renderable)
+
+
+def show_text(renderable: RenderableType) -> None:
+    """Print for people: in colour and as wide as the terminal, if it is one."""
+    # Brackets in a cell are the cell's own.
+    console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
-    console.print(renderable)
+        console.width = WIDTH
+    # Printed by rich, output that nobody reads on would end with the status 1.
+    with console.capture() as printed:
+        console.print(renderable)
+    lines = printed.get().split("\n")
+    click.echo("\n".join(line.rstrip() for line in lines), nl=False)
+
+
+@contextlib.contextmanager
+def working(doing: str) -> Iterator[None]:
+    """Show on a terminal that a block is at work, and nothing once it is over."""
+    with Console(stderr=True).status(doing):
+        yield
+
+
+def one_by_one(items: Sequence[T], doing: str) -> Iterable[T]:
+    """Return the items; a terminal shows how many of them are done."""
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    return track(items, doing, console=console, transient=True, disable=quiet)

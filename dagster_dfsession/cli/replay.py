@@ -9,7 +9,7 @@ from dagster_dfsession.cli.options import (
     json_option,
     location_options,
 )
-from dagster_dfsession.cli.output import show
+from dagster_dfsession.cli.output import show, working
 from dagster_dfsession.code_location import CodeLocation
 from dagster_dfsession.history.materializations import find_materialized
 from dagster_dfsession.replay.again import replay
@@ -51,7 +51,8 @@ def command(
     """  # noqa: D301  # click's mark for a paragraph that stays as it is
     key = location.key(asset)
     made = find_materialized(instance, key, run_id=run_id, partition=partition)
-    replayed = replay(made, location.lakes)
+    configured = location.session(key).plan()
+    replayed = replay(made, location.lakes, configured=configured)
     report = Text(replay_report(replayed), overflow="fold")
     show(replayed, report, as_json=as_json)
     if replayed.rows.outcome == "different":

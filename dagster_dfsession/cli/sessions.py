@@ -3,10 +3,9 @@
 import datetime as dt
 
 import click
-from rich.table import Table
 
 from dagster_dfsession.cli.options import json_option
-from dagster_dfsession.cli.output import show
+from dagster_dfsession.cli.output import show, table
 from dagster_dfsession.pool.holders import (
     Holder,
     holders_directory,
@@ -36,14 +35,16 @@ def command(*, prune: bool, as_json: bool) -> None:
     """  # noqa: D301  # click's mark for a paragraph that stays as it is
     removed = remove_dead_holders() if prune else ()
     found = removed or read_holders()
-    shown = Table(
+    shown = table(
         "run", "step", "attempt", "profile", "for", "names", "process", "state"
     )
     for each in found:
         shown.add_row(*_row(each))
     shown.title = "removed" if removed else None
-    shown.caption = str(holders_directory())
-    show([each.described for each in found], shown, as_json=as_json)
+    nothing = f"No step holds a session, says {holders_directory()}."
+    show(
+        [each.described for each in found], shown if found else nothing, as_json=as_json
+    )
 
 
 def _row(holder: Holder) -> tuple[str, ...]:

@@ -7,20 +7,28 @@ from typing import Any
 
 import click
 import dagster as dg
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from dagster_dfsession.profile.codec import preset
 
 SESSION = "dagster_dfsession.components.SessionResourceComponent"
 MAKES_SESSIONS = re.compile(r"\b(?:SessionResourceComponent|DataFusionSessionResource)\b")
 
 ROWS = """\
--- One row an order, `price` in euro. Depends on nothing; replace it with your own.
+/* ---
+description: Orders, one row each; `price` in euro. Put a query of your own here.
+--- */
 SELECT *
 FROM (
     VALUES ('ann', 3.0), ('bob', 5.0), ('ann', 4.0)
 ) AS orders (customer, price)
 """
 TOTALS = """\
--- One row a customer, `total` in euro. Depends on "{name}", because it names it.
+/* ---
+description: Spending, one row a customer; `total` in euro.
+columns:
+  customer: {{checks: [not_null, unique]}}
+--- */
 SELECT customer, sum(price) AS total
 FROM "{name}"
 GROUP BY customer
@@ -30,12 +38,20 @@ GROUP BY customer
 class SessionParams(BaseModel):
     """What `dg scaffold defs SessionResourceComponent` takes."""
 
+    model_config = ConfigDict(extra="forbid")
+
     preset: str = Field(
         default="dev", description="default, dev, prod, low_memory or reproducible."
     )
     root_uri: str = Field(
         default="data/lake", description="Directory or address of all tables."
     )
+
+    @field_validator("preset")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        preset(name)
+        return name
 
 
 class SessionScaffolder(dg.Scaffolder[SessionParams]):

@@ -1,9 +1,9 @@
 """A folder of queries as assets, from YAML."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import dagster as dg
+from pydantic import Field
 
 from dagster_dfsession.components.scaffolding import SqlAssetsScaffolder
 from dagster_dfsession.components.session import SessionResourceComponent
@@ -17,13 +17,39 @@ class SqlAssetsComponent(dg.Component, dg.Resolvable, dg.Model):
     """Each `.sql` file of a folder is an asset, downstream of the tables it names.
 
     `SELECT * FROM orders` in `late.sql` makes the asset `late`, which depends on
-    `orders`. The queries run on the session of a `SessionResourceComponent`.
+    `orders`; a comment at the top of the file may say more. The queries run on the
+    session of a `SessionResourceComponent`.
     """
 
     folder: Annotated[
         str,
-        dg.Resolver.default(description="Folder of the .sql files, beside this file."),
+        dg.Resolver.default(
+            description=(
+                "Folder of the .sql files, beside this file. Folders below it are "
+                "prefixes of asset keys."
+            )
+        ),
     ] = "sql"
+    key_prefix: Annotated[
+        str | list[str],
+        dg.Resolver.default(description="What all asset keys begin with."),
+    ] = Field(default_factory=list)
+    external: Annotated[
+        list[str],
+        dg.Resolver.default(
+            description="Keys of assets that queries name and others make: raw/flights.",
+            examples=[["raw/flights"]],
+        ),
+    ] = Field(default_factory=list)
+    partitions: Annotated[
+        dict[str, Any],
+        dg.Resolver.default(
+            description=(
+                "Partitions by the names that files call them, as "
+                "'{{ dg.DailyPartitionsDefinition(\"2024-01-01\") }}'."
+            )
+        ),
+    ] = Field(default_factory=dict)
     session_key: Annotated[
         str,
         dg.Resolver.default(
@@ -45,25 +71,26 @@ class SqlAssetsComponent(dg.Component, dg.Resolvable, dg.Model):
         """Return the assets.
 
         Raises:
-            CodeLocationError: There is no such folder or session, or no query in it.
+            CodeLocationError: There is no such folder or session, or a file is not what
+                it should be.
+            TableNotFoundError: Queries name what is neither in the folder nor external.
             QueryError: The engine cannot read a query.
         """
         # The engine is imported here: what lists components has no use for it.
-        from dagster_dfsession.assets.sql_asset import sql_asset  # noqa: PLC0415
+        from dagster_dfsession.assets.sql_files import (  # noqa: PLC0415
+            load_sql_assets,
+        )
 
         here = context.path if context.path.is_dir() else context.path.parent
-        session = self._session_of(context)
         return dg.Definitions(
-            assets=[
-                sql_asset(
-                    name=file.stem,
-                    sql=file.read_text(encoding="utf-8"),
-                    session=session,
-                    session_key=self.session_key,
-                    written_at=(str(file), 1),
-                )
-                for file in _queries(here / self.folder)
-            ]
+            assets=load_sql_assets(
+                here / self.folder,
+                key_prefix=self.key_prefix,
+                external=self.external,
+                partitions=self.partitions,
+                session=self._session_of(context),
+                session_key=self.session_key,
+            )
         )
 
     def _session_of(
@@ -86,16 +113,3 @@ class SqlAssetsComponent(dg.Component, dg.Resolvable, dg.Model):
                 "defs SessionResourceComponent`, or pass the resource in `session`."
             )
         return sessions[self.session_key].asked
-
-
-def _queries(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        there = [each.name for each in folder.parent.iterdir() if each.is_dir()]
-        raise CodeLocationError(
-            f"there is no folder {folder}; beside it there is {listing(there)}."
-            f"{did_you_mean(folder.name, there)}"
-        )
-    found = sorted(folder.glob("*.sql"))
-    if not found:
-        raise CodeLocationError(f"folder {folder} has no .sql file: put a query into it")
-    return found

@@ -220,14 +220,45 @@ def _lines(found: RunDifference) -> Iterator[str]:
         yield f"{name}: in the first run alone"
     for name in found.only_after:
         yield f"{name}: in the second run alone"
+    common = _in_common(found.assets)
+    if told := [
+        *change_lines("session", common.session),
+        *function_lines(common.functions),
+    ]:
+        yield f"all {len(found.assets)} assets"
+        yield from (f"  {line}" for line in told)
     for each in found.assets:
         yield f"{each.asset}: {'no difference' if each.is_empty else 'different'}"
-        told = [
-            *change_lines("session", each.session),
-            *function_lines(each.functions),
-            *change_lines("inputs", each.inputs),
-            *change_lines("written", each.written),
-        ]
-        if each.plan:
-            told += ["plan", *textwrap.indent(each.plan, "  ").splitlines()]
-        yield from (f"  {line}" for line in told)
+        yield from (f"  {line}" for line in _asset_lines(each, common))
+
+
+def _asset_lines(found: AssetDifference, common: AssetDifference) -> Iterator[str]:
+    session = [each for each in found.session if each not in common.session]
+    yield from change_lines("session", session)
+    functions = [each for each in found.functions if each not in common.functions]
+    yield from function_lines(functions)
+    yield from change_lines("inputs", found.inputs)
+    yield from change_lines("written", found.written)
+    if found.plan:
+        yield "plan"
+        yield from textwrap.indent(found.plan, "  ").splitlines()
+
+
+def _in_common(assets: Sequence[AssetDifference]) -> AssetDifference:
+    """Return what is different of the session of every asset."""
+    if len(assets) < 2:  # noqa: PLR2004  # of one asset, all is its own
+        return AssetDifference(asset="")
+    first, *others = assets
+    return AssetDifference(
+        asset="",
+        session=tuple(
+            each
+            for each in first.session
+            if all(each in other.session for other in others)
+        ),
+        functions=tuple(
+            each
+            for each in first.functions
+            if all(each in other.functions for other in others)
+        ),
+    )

@@ -98,7 +98,9 @@ def structs_at(struct: type[msgspec.Struct], path: str) -> list[type[msgspec.Str
         ['Prepared']
     """
     found = [struct]
-    for step in path.removeprefix("$").strip(".").split("."):
+    # A value of a mapping is at `$.columns[...]`: no step ends within the brackets.
+    steps = path.replace("[...]", "[*]").removeprefix("$").strip(".").split(".")
+    for step in steps:
         name, item, _ = step.partition("[")
         if name:
             declared = [declared_types(at).get(name) for at in found]

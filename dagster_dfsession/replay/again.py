@@ -18,7 +18,7 @@ from dagster_dfsession.materialization.records import (
     session_changes,
 )
 from dagster_dfsession.materialization.target import Target
-from dagster_dfsession.plan.build import plan_session
+from dagster_dfsession.plan.build import SessionPlan, plan_session
 from dagster_dfsession.profile.base import Frozen
 from dagster_dfsession.profile.presets import DEFAULT
 from dagster_dfsession.query.identity import variable_builtins
@@ -56,6 +56,8 @@ class Replayed(Frozen, frozen=True, kw_only=True):
         plan: What its plan has become, as a unified diff; empty where it is the same.
         changes: Settings, versions and inputs that are not what they were.
         functions: User functions that are not.
+        configured: What a session as it is configured now would have otherwise still;
+            the replay's own is built from the record.
         rows: The rows that were written against those that came now.
     """
 
@@ -66,10 +68,13 @@ class Replayed(Frozen, frozen=True, kw_only=True):
     plan: str
     changes: tuple[Change, ...]
     functions: tuple[FunctionChange, ...]
+    configured: tuple[Change, ...] = ()
     rows: Comparison
 
 
-def replay(made: Materialized, lakes: Sequence[Lake]) -> Replayed:
+def replay(
+    made: Materialized, lakes: Sequence[Lake], *, configured: SessionPlan | None = None
+) -> Replayed:
     """Run a recorded query again, and compare its rows with those that were written.
 
     The session is built from the record's profile, the inputs are opened at the
@@ -79,6 +84,8 @@ def replay(made: Materialized, lakes: Sequence[Lake]) -> Replayed:
     Args:
         made: From Dagster's event log.
         lakes: In which the table, its record and its inputs are.
+        configured: What sessions of the asset are built from now, to be held against
+            the record. None: nobody asks.
 
     Raises:
         RecordError: There is no record, it is damaged, or it says why it cannot be
@@ -109,8 +116,18 @@ def replay(made: Materialized, lakes: Sequence[Lake]) -> Replayed:
             plan="" if same else text_difference(query.plan, again.identity.text),
             changes=rest,
             functions=functions,
+            configured=tuple(
+                each for each in _configured(record, configured) if each not in changes
+            ),
             rows=rows,
         )
+
+
+def _configured(record: SessionRecord, plan: SessionPlan | None) -> tuple[Change, ...]:
+    if plan is None:
+        return ()
+    with open_session(plan, label="replay") as session:
+        return session_changes(record.session, session.snapshot())
 
 
 def _rows(made: Materialized, written: Written, again: Reopened) -> Comparison:

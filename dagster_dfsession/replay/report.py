@@ -51,6 +51,10 @@ def _lines(replayed: Replayed) -> Iterator[str]:
         )
     yield from change_lines("then and now", replayed.changes)
     yield from function_lines(replayed.functions)
+    yield from change_lines(
+        "configured now, and not used: the session is that of the record",
+        replayed.configured,
+    )
     if not replayed.plan_is_same:
         yield "the query is not proven to be the recorded one"
         yield from textwrap.indent(

@@ -1,12 +1,26 @@
 """Checks are run as Dagster runs them: in a run, over real tables."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import dagster as dg
 import pytest
 
 Check: TypeAlias = Callable[..., dg.AssetCheckEvaluation]
+
+HEAD = """\
+import pyarrow as pa
+import pyarrow.compute as pc
+from dagster_dfsession import scalar_udf
+INT = pa.int64()
+"""
+FUNCTION = """
+@scalar_udf(inputs=[INT], returns=INT, volatility="immutable")
+def {name}(x):
+    return pc.add(x, {more})
+"""
 
 
 @pytest.fixture
@@ -24,3 +38,20 @@ def check(run: Callable[..., dg.ExecuteInProcessResult]) -> Check:
         return result.get_asset_check_evaluations()[0]
 
     return evaluate
+
+
+@pytest.fixture
+def module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., str]]:
+    """Write a module of functions, each with the number that it adds."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(name: str, **functions: int) -> str:
+        body = "".join(FUNCTION.format(name=f, more=n) for f, n in functions.items())
+        tmp_path.joinpath(f"{name}.py").write_text(HEAD + body)
+        return name
+
+    yield write
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(path.stem, None)

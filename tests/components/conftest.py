@@ -53,8 +53,10 @@ def load(project: DefsFolderSandbox) -> Load:
 
     def load() -> dg.Definitions:
         with warnings.catch_warnings():
-            # Dagster asks pydantic so, whenever it reads YAML.
+            # Dagster itself asks pydantic so, and itself uses what it calls beta.
             warnings.filterwarnings("ignore", "`parse_obj_as` is deprecated")
+            warnings.simplefilter("ignore", dg.BetaWarning)
+            warnings.simplefilter("ignore", dg.PreviewWarning)
             with project.build_all_defs() as defs:
                 defs.get_repository_def().load_all_definitions()
                 return defs

@@ -160,23 +160,25 @@ def test_what_would_store_a_secret_is_refused(
     ) in str(refused.value.__cause__)
 
 
-def test_other_templates_are_what_they_are_anywhere(write: Write, load: Load) -> None:
+def test_other_templates_are_what_they_are_anywhere(
+    write: Write, load: Load, project: DefsFolderSandbox
+) -> None:
     options = {"region": "eu-{{ 'central' }}-1"}
+    there = "{{ context.project_root }}/spill"
     write(
         "lake",
         SESSION,
         root_uri="s3://{{ env('NO_SUCH_BUCKET', 'b') }}/lake",
         storage_options=options,
-        profile={"runtime": {"spill_dir": "{{ context.project_root }}/spill"}},
+        profile={"runtime": {"spill": {"kind": "disk", "directory": there}}},
     )
 
     made = load().resources or {}
 
     assert made["io_manager"].root_uri == "s3://b/lake"
     assert made["io_manager"].storage_options == {"region": "eu-central-1"}
-    spill = made["dfsession"].plan().profile.runtime.spill_dir
-    assert Path(spill).name == "spill"
-    assert "{{" not in spill
+    spill = made["dfsession"].plan().profile.runtime.spill.directory
+    assert Path(spill) == project.project_root.resolve() / "spill"
 
 
 def test_no_text_shows_the_options() -> None:

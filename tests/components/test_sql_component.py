@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 from dagster.components.testing import DefsFolderSandbox
 from deltalake import DeltaTable
@@ -49,7 +50,8 @@ def test_a_run_writes_its_table_below_the_project(
 
     assert job.execute_in_process().success
     table = DeltaTable(str(project.project_root / "data" / "lake" / "dear"))
-    assert [file for file in table.file_uris()]
+    rows = pa.table(pa.RecordBatchReader.from_stream(table.scan()))
+    assert rows.to_pydict() == {"customer": ["bob"]}
 
 
 def test_a_variable_of_the_storage_is_read_in_the_run(
@@ -69,12 +71,12 @@ def test_a_variable_of_the_storage_is_read_in_the_run(
 def test_the_functions_of_the_session_are_part_of_the_code_version(
     write: Write, load: Load
 ) -> None:
-    query = "SELECT tripled(price) AS price FROM orders"
+    query = "SELECT without_null(price::bigint) AS price FROM orders"
     write("lake", SESSION, root_uri="lake", udfs=[UDFS])
-    write("shop", SQL, sql={"orders": ORDERS, "tripled_price": query})
+    write("shop", SQL, sql={"orders": ORDERS, "known": query})
     profile = SessionProfile(name="x", functions=FunctionsProfile(modules=(UDFS,)))
 
-    version = specs(load())["tripled_price"].code_version
+    version = specs(load())["known"].code_version
 
     same = sql_asset(name="a", sql=query, session=profile).get_asset_spec()
     without = sql_asset(name="a", sql=query).get_asset_spec()
@@ -103,16 +105,52 @@ def test_a_session_that_is_not_there_is_told_with_those_that_are(
     )
 
 
-def test_a_folder_that_is_not_there_is_told_with_those_that_are(
-    write: Write, load: Load
+def test_a_folder_that_is_not_there_is_refused(write: Write, load: Load) -> None:
+    write("lake", SESSION, root_uri="lake")
+    write("shop", SQL, sql={"orders": ORDERS}, folder="queries")
+
+    assert "queries' is no folder" in refusal(load)
+
+
+def test_the_attributes_go_to_the_loader(write: Write, load: Load) -> None:
+    days = '{{ dg.DailyPartitionsDefinition("2024-01-01") }}'
+    front = "/* ---\npartitions: days\npartition_expr: day\n--- */\n"
+    daily = "SELECT * FROM orders WHERE day = $partition_key"
+    write("lake", SESSION, root_uri="lake")
+    write(
+        "shop",
+        SQL,
+        sql={"daily": front + daily},
+        key_prefix=["mart", "shop"],
+        external=["orders"],
+        partitions={"days": days},
+    )
+
+    found = specs(load())["mart/shop/daily"]
+
+    assert found.partitions_def == dg.DailyPartitionsDefinition("2024-01-01")
+    assert [each.asset_key.path for each in found.deps] == [["orders"]]
+
+
+def test_a_table_that_nobody_makes_is_refused(write: Write, load: Load) -> None:
+    write("lake", SESSION, root_uri="lake")
+    write("shop", SQL, sql={"orders": ORDERS, "dear": LATE.replace("orders", "oders")})
+
+    assert "Did you mean 'orders'" in refusal(load)
+
+
+def test_the_page_links_the_query(
+    write: Write, load: Load, project: DefsFolderSandbox
 ) -> None:
     write("lake", SESSION, root_uri="lake")
-    write("shop", SQL, sql={"orders": ORDERS}, folder="sqll")
+    write("shop", SQL, sql={"orders": ORDERS})
 
-    told = refusal(load)
+    places = specs(load())["orders"].metadata["dagster/code_references"]
 
-    assert told.startswith("there is no folder ")
-    assert told.endswith("sqll; beside it there is sql. Did you mean 'sql'?")
+    query = project.defs_folder_path / "shop" / "sql" / "orders.sql"
+    assert str(query.resolve()) in {
+        str(each.file_path) for each in places.code_references
+    }
 
 
 def test_a_query_that_cannot_be_read_names_its_asset(write: Write, load: Load) -> None:
