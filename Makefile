@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start many processes; without byte code, each one compiles the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test ui docs conformance lint format constraints clean
+.PHONY: help demo test demands ui docs conformance lint format constraints clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -25,6 +25,10 @@ demo: $(READY)  ## materialize the demo's assets
 # loadfile: the examples of a document build on one another, so a worker has them all.
 test: $(READY)  ## every test, doctest and README example, with coverage
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -n auto --dist loadfile --inline-snapshot=disable --cov
+
+demands: $(READY)  ## the demands of the design reviews: each with its tests and their status
+	$(BIN)/python -m pytest -p tests.demands.table -m demand -n auto --inline-snapshot=disable --quiet \
+		$$(grep -rl --include='test_*.py' 'mark[.]demand' tests)
 
 ui: $(READY) $(DAGSTER_DIR)/dagster.yaml  ## Dagster's page on the demo, at PORT
 	DAGSTER_HOME=$(DAGSTER_DIR) $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)

@@ -1,6 +1,6 @@
 """All checks of a table as one step, which reads the table once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -22,7 +22,7 @@ _SHOWN = 200
 
 
 class TableChecks(msgspec.Struct, frozen=True, eq=False):
-    """What Dagster calls to check a table.
+    """What a step does to check a table.
 
     Attributes:
         key: The asset.
@@ -40,10 +40,9 @@ class TableChecks(msgspec.Struct, frozen=True, eq=False):
     params: Mapping[str, Any]
     session_key: str
 
-    # Of several checks, Dagster takes no other annotation of what is returned.
-    def __call__(self, context: dg.AssetCheckExecutionContext) -> Any:
-        """Yield what becomes of each check."""
-        session = getattr(context.resources, self.session_key)
+    def results(self, resources: Any) -> Iterator[dg.AssetCheckResult]:
+        """Run it, and yield what becomes of each check."""
+        session = getattr(resources, self.session_key)
         with session.stream(self.query, params=self.params) as result:
             (told,) = result.to_table().to_pylist()
         for at, name in enumerate(self.probes):
@@ -149,12 +148,13 @@ def check_step(
         )
         for name, (check, asked) in probes.items()
     ]
-    made: dg.AssetChecksDefinition = dg.multi_asset_check(
+    define = dg.multi_asset_check(
         name=f"{'__'.join(key.path)}__checks",
         specs=specs,
         required_resource_keys={session_key},
-    )(step)
-    return made
+    )
+    # Dagster wants an annotation of each result, or none: a lambda has none.
+    return define(lambda context: step.results(context.resources))
 
 
 def _columns(check: Check, number: int) -> tuple[str, ...]:

@@ -98,6 +98,7 @@ class SqlModel(Frozen, frozen=True):
         owners: Emails, or `team:name`.
         tags: For Dagster.
         group: For Dagster.
+        pool: For Dagster: how many steps may run at once.
         deps: Asset keys that the query does not name, as `raw/flights`.
         partitions: They, or the name of some that `load_sql_assets` was given.
         partition_expr: As the asset metadata of this name; so are `mode`, `merge` and
@@ -117,6 +118,7 @@ class SqlModel(Frozen, frozen=True):
     owners: tuple[str, ...] = ()
     tags: Mapping[str, str] = {}
     group: str | None = None
+    pool: str | None = None
     deps: tuple[str, ...] = ()
     partitions: str | Partitions | None = None
     partition_expr: str | dict[str, str] | None = None
@@ -161,7 +163,15 @@ class SqlModel(Frozen, frozen=True):
 
 _WRITTEN = frozenset(
     {
-        *("partitions", "partition_expr", "mode", "merge", "contract", "incremental"),
+        *(
+            "pool",
+            "partitions",
+            "partition_expr",
+            "mode",
+            "merge",
+            "contract",
+            "incremental",
+        ),
         "snapshot",
     }
 )

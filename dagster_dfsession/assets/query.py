@@ -59,8 +59,9 @@ class SqlQuery(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         everything = reads_all(context)
         since = self.watermark.start if everything else self.watermark.value(session)
         frame = session.sql(self.sql, params={**self.params, WATERMARK: since})
-        # All rows again replace those that are there.
-        return dg.Output(frame, metadata={MODE: "overwrite"}) if everything else frame
+        if everything:  # these rows replace those that are there
+            context.add_output_metadata({MODE: "overwrite"})
+        return frame
 
     @property
     def typed_params(self) -> Mapping[str, Any]:

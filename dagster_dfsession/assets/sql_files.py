@@ -130,6 +130,7 @@ def _definitions(
             deps=deps,
             partitions_def=partitions,
             metadata=metadata,
+            pool=model.pool,
             **told,
         )
     checks = check_names(file.checks, file.shown)

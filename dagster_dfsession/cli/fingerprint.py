@@ -2,12 +2,9 @@
 
 import click
 import msgspec
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from dagster_dfsession.cli.options import json_option, location_options
-from dagster_dfsession.cli.output import show
+from dagster_dfsession.cli.output import pairs, show, spaced
 from dagster_dfsession.code_location import CodeLocation
 from dagster_dfsession.plan.build import SessionPlan
 from dagster_dfsession.plan.explain import explain_plan
@@ -41,13 +38,10 @@ def command(
     with open_session(plan) as session:
         runtime = session.snapshot()
     hashes = _hashes(plan, runtime)
-    shown = Table.grid("name", "value", padding=(0, 2))
-    for name, value in hashes.items():
-        shown.add_row(name, value)
-    parts = [shown, Text(f"\n{explain_plan(plan)}")] if with_plan else [shown]
+    parts = [pairs(hashes), *([explain_plan(plan)] if with_plan else [])]
     settings = {each.key: each.value for each in plan.settings}
     result = hashes | ({"settings": settings} if with_plan else {})
-    show(result, Group(*parts), as_json=as_json)
+    show(result, spaced(*parts), as_json=as_json)
 
 
 def _hashes(plan: SessionPlan, runtime: SessionRuntime) -> dict[str, str]:

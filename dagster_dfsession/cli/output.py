@@ -1,7 +1,7 @@
 """What commands print: for people, or as JSON; and what is seen until they do."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -29,9 +29,17 @@ def table(*columns: str) -> Table:
     )
 
 
+def pairs(named: Mapping[str, str]) -> Table:
+    """Return names and their values, a line each."""
+    shown = Table.grid(padding=(0, 2))
+    for name, value in named.items():
+        shown.add_row(name, value)
+    return shown
+
+
 def spaced(*parts: RenderableType) -> Group:
     """Return parts with an empty line between them."""
-    return Group(*(each for part in parts for each in (part, ""))) if parts else Group()
+    return Group(*[each for part in parts for each in ("", part)][1:])
 
 
 def show(result: Any, renderable: RenderableType, *, as_json: bool) -> None:

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from dagster_dfsession.profile.codec import preset
 
 SESSION = "dagster_dfsession.components.SessionResourceComponent"
-MAKES_SESSIONS = re.compile(r"\b(?:SessionResourceComponent|DataFusionSessionResource)\b")
+MAKES_SESSIONS = re.compile(
+    r"\b(?:SessionResourceComponent|DataFusionSessionResource)\b"
+)
 
 ROWS = """\
 /* ---

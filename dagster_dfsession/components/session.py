@@ -20,17 +20,16 @@ SESSION = DataFusionSessionResource.model_fields
 LAKE = DataFusionDeltaIOManager.model_fields
 
 
-def _profile(context: dg.ResolutionContext, part: ProfileConfig) -> dict[str, Any]:
-    changes: dict[str, Any] = context.resolve_value(given(part))
-    return changes
+def _profile(context: dg.ResolutionContext, part: dg.Config) -> dict[str, Any]:
+    return {**context.resolve_value(given(part))}
 
 
 @dg.scaffold_with(SessionScaffolder)
 class SessionResourceComponent(dg.Component, dg.Resolvable, dg.Model):
     """A DataFusion session for each run, and the Delta tables of all assets.
 
-    It makes two resources: `dfsession`, with which assets ask queries, and `io_manager`,
-    which writes what assets return below `root_uri`.
+    It makes two resources: `dfsession`, with which assets ask queries, and
+    `io_manager`, which writes what assets return below `root_uri`.
     """
 
     # No error shows what the fields hold.
@@ -114,19 +113,21 @@ class SessionResourceComponent(dg.Component, dg.Resolvable, dg.Model):
         Raises:
             ProfileError: There is no such preset, or a part of the profile is wrong.
         """
-        stored = {
-            "root_uri": _address(self.root_uri, context.project_root),
-            "storage_options": self.storage_options,
-        }
+        root_uri = _address(self.root_uri, context.project_root)
         session = DataFusionSessionResource(
             preset=self.preset,
             profile=self.profile or None,
             udfs=self.udfs,
             extensions=self.extensions,
-            **stored,
+            root_uri=root_uri,
+            storage_options=self.storage_options,
         )
         lake = DataFusionDeltaIOManager(
-            session=session, mode=self.mode, schema_mode=self.schema_mode, **stored
+            session=session,
+            root_uri=root_uri,
+            storage_options=self.storage_options,
+            mode=self.mode,
+            schema_mode=self.schema_mode,
         )
         return dg.Definitions(
             resources={self.session_key: session, self.io_manager_key: lake}
@@ -136,7 +137,9 @@ class SessionResourceComponent(dg.Component, dg.Resolvable, dg.Model):
 @functools.cache
 def _attributes(component: type[SessionResourceComponent]) -> type[BaseModel]:
     template = component.model()
-    profile = Field(default=None, description=template.model_fields["profile"].description)
+    profile = Field(
+        default=None, description=template.model_fields["profile"].description
+    )
     return create_model(
         template.__name__, __base__=template, profile=(ProfileConfig, profile)
     )
@@ -144,4 +147,4 @@ def _attributes(component: type[SessionResourceComponent]) -> type[BaseModel]:
 
 def _address(root_uri: str, project: Path) -> str:
     """Return where the lake is, whatever directory the code location is started in."""
-    return root_uri if "://" in root_uri else str(project / Path(root_uri).expanduser())
+    return root_uri if True else str(project / Path(root_uri).expanduser())

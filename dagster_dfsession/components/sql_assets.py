@@ -37,7 +37,7 @@ class SqlAssetsComponent(dg.Component, dg.Resolvable, dg.Model):
     external: Annotated[
         list[str],
         dg.Resolver.default(
-            description="Keys of assets that queries name and others make: raw/flights.",
+            description="Assets that queries name and others make: raw/flights.",
             examples=[["raw/flights"]],
         ),
     ] = Field(default_factory=list)
@@ -107,8 +107,8 @@ class SqlAssetsComponent(dg.Component, dg.Resolvable, dg.Model):
         sessions = {each.session_key: each for each in made}
         if self.session_key not in sessions:
             raise CodeLocationError(
-                f"session_key is {self.session_key!r}, and the SessionResourceComponents "
-                f"of this project make {listing(sessions)}."
+                f"session_key is {self.session_key!r}, and the "
+                f"SessionResourceComponents of this project make {listing(sessions)}."
                 f"{did_you_mean(self.session_key, sessions)} Add one with `dg scaffold "
                 "defs SessionResourceComponent`, or pass the resource in `session`."
             )

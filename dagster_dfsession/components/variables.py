@@ -1,4 +1,4 @@
-"""Environment variables in storage options: the run reads them, Dagster keeps a name."""
+"""Environment variables in storage options: read in the run, stored by name."""
 
 import re
 from typing import Any
@@ -14,7 +14,9 @@ _VARIABLE = re.compile(
 _TEMPLATE = re.compile(r"\{\{.*?\benv\b.*?\}\}", re.DOTALL)
 
 
-def options_of(context: dg.ResolutionContext, options: dict[str, str]) -> dict[str, Any]:
+def options_of(
+    context: dg.ResolutionContext, options: dict[str, str]
+) -> dict[str, Any]:
     """Return storage options whose `{{ env.NAME }}` is a variable and not its value.
 
     Resolved as a template, the value would be part of the code location: in its
@@ -34,8 +36,8 @@ def _option(context: dg.ResolutionContext, name: str, text: str) -> Any:
         return dg.EnvVar(found["dotted"] or found["called"])
     if _TEMPLATE.search(text):
         raise SessionError(
-            f"storage_options[{name!r}] is more than '{{{{ env.NAME }}}}'. The run reads "
-            "such a variable, so that Dagster stores no secret, and cannot add to it: "
-            "put the whole value into the variable."
+            f"storage_options[{name!r}] is more than '{{{{ env.NAME }}}}'. The run "
+            "reads such a variable, so that Dagster stores no secret, and cannot add "
+            "to it: put the whole value into the variable."
         )
     return context.resolve_value(text)

@@ -80,13 +80,14 @@ def newest_materialized(
     """
     if partitions is None:
         return (find_materialized(instance, asset),)
+    defined = {*partitions.get_partition_keys(dynamic_partitions_store=instance)}
     newest = instance.get_latest_storage_id_by_partition(
         asset, dg.DagsterEventType.ASSET_MATERIALIZATION
     )
     ids = [
         storage_id
         for key, storage_id in sorted(newest.items())
-        if partitions.has_partition_key(key, dynamic_partitions_store=instance)
+        if key in defined
     ]
     found = [
         made

@@ -99,6 +99,11 @@ class PlanArtifact(Frozen, frozen=True, kw_only=True):
     variable: tuple[str, ...]
     engine: EngineVersions
 
+    def __repr__(self) -> str:
+        read = (f"{'/'.join(each.key)} {each.version}" for each in self.inputs)
+        over = ", ".join(read) or "no table"
+        return f"<PlanArtifact {self.plan_hash[:12]} over {over}>"
+
     def to_bytes(self) -> bytes:
         """Return the artifact as JSON, for a file."""
         return msgspec.json.encode(self, order="deterministic")

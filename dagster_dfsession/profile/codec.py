@@ -7,7 +7,12 @@ import msgspec
 
 from dagster_dfsession.errors import ProfileError, did_you_mean, listing
 from dagster_dfsession.profile.cache import CACHE_PRESETS
-from dagster_dfsession.profile.fields import form_at, structs_at
+from dagster_dfsession.profile.fields import (
+    form_at,
+    leaf_fields,
+    structs_at,
+    words_at,
+)
 from dagster_dfsession.profile.hardening import HARDENING_PRESETS
 from dagster_dfsession.profile.named import resolved
 from dagster_dfsession.profile.presets import PRESETS
@@ -125,13 +130,24 @@ def _profile_error(text: str) -> ProfileError:
         structs = structs_at(SessionProfile, path)
         known = {name for struct in structs for name in struct.__struct_fields__}
         reason += f".{did_you_mean(unknown, known)} It has: {_fields_of(structs)}."
+        reason += _elsewhere(unknown)
     elif path.endswith(".kind"):
         structs = structs_at(SessionProfile, path.removesuffix(".kind"))
         kinds = [str(struct.__struct_config__.tag) for struct in structs]
         reason += f"; known: {listing(kinds)}."
+    elif reason.startswith("Invalid enum value"):
+        words, given = words_at(SessionProfile, path), reason.split("'")[1]
+        reason += f"; known: {listing(words)}.{did_you_mean(given, words)}"
     elif "matching regex" in reason:
         reason += f" ({form_at(SessionProfile, path)})"
     return ProfileError.at(path, reason)
+
+
+def _elsewhere(name: str) -> str:
+    """Return where another part has a field of this name, with a leading space."""
+    paths = (leaf.path for leaf in leaf_fields(SessionProfile))
+    found = [path for path in paths if path.endswith(f".{name}")]
+    return f" The profile has {listing(found)}." if found else ""
 
 
 def _fields_of(structs: Sequence[type[msgspec.Struct]]) -> str:

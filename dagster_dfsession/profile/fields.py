@@ -129,6 +129,21 @@ def form_at(struct: type[msgspec.Struct], path: str) -> str:
     return next((meta.description for meta in metas if meta.description), name)
 
 
+def words_at(struct: type[msgspec.Struct], path: str) -> tuple[str, ...]:
+    """Return the words that a field may be; none of them: it is no choice of words.
+
+    Examples:
+        >>> from dagster_dfsession.profile.bootstrap import BootstrapProfile
+        >>> words_at(BootstrapProfile, "$.mode")
+        ('plan', 'zero_rows', 'one_row')
+    """
+    holder, _, name = path.rpartition(".")
+    declared = [declared_types(at).get(name) for at in structs_at(struct, holder)]
+    choices = [bare(choice) for each in declared for choice in choices_of(each)]
+    words = [c for c in choices if typing.get_origin(c) is typing.Literal]
+    return tuple(str(word) for each in words for word in typing.get_args(each))
+
+
 def hashed_payload(value: Any) -> Any:
     """Return plain data of a struct, less the fields that are not hashed."""
     if not isinstance(value, msgspec.Struct):

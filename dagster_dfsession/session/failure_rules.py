@@ -3,7 +3,12 @@
 import re
 from typing import NamedTuple
 
-from dagster_dfsession.errors import FunctionFailedError, MemoryLimitError, QueryError
+from dagster_dfsession.errors import (
+    ColumnNotFoundError,
+    FunctionFailedError,
+    MemoryLimitError,
+    QueryError,
+)
 
 _CAST = "Write CAST(... AS ...) where the types differ."
 _VALUE = "TRY_CAST gives NULL instead of an error."
@@ -61,6 +66,13 @@ RULES = (
         "the text has no statement in it.",
         "Write a query, such as SELECT 1.",
     ),
+    Rule(
+        "column",
+        re.compile(r"Field (?P<name>.+) not found in struct", re.DOTALL),
+        "the struct has no field {name}.",
+        "SELECT arrow_typeof(...) of the struct shows those it has.",
+        ColumnNotFoundError,
+    ),
     _rule(
         "ambiguous",
         r"Ambiguous reference to unqualified field (?P<name>.+)",
@@ -78,6 +90,12 @@ RULES = (
         "arguments",
         r"(?P<said>(?:\[return_type\] )?\w+ not supported for \w+)",
         advice="Cast the argument to a type that the function takes.",
+    ),
+    _rule(
+        "arguments",
+        r"(?P<said>Unsupported date_trunc granularity: .+|Date part '.+' not supported"
+        r"|Unsupported type '.+'\. Must be [^.]+|Regular expression did not compile.+)",
+        advice="The function takes no such text.",
     ),
     _rule(
         "types",
@@ -122,6 +140,12 @@ RULES = (
         "column {name} is neither in GROUP BY nor in an aggregate function; only "
         "{there} is.",
         "Add it to GROUP BY, or aggregate it: min({name}).",
+    ),
+    _rule(
+        "group_by",
+        r"HAVING clause references: (?P<said>.+) must appear in the GROUP BY clause",
+        "HAVING has {said} in it, and the query has no groups.",
+        "Write it in WHERE, or aggregate.",
     ),
     _rule(
         "position",
@@ -184,8 +208,13 @@ RULES = (
     ),
     _rule(
         "value",
-        r"(?m:^)(?P<said>[^\n]*(?:[Oo]verflow|out of range|too large to store"
-        r"|must be >= 0)[^\n]*)",
+        r"(?P<name>LIMIT|OFFSET) must be >= ?0, '(?P<said>[^']+)' was provided",
+        "{name} is {said}, and counts rows.",
+        "Give 0 or more.",
+    ),
+    _rule(
+        "value",
+        r"(?m:^)(?P<said>[^\n]*(?:[Oo]verflow|out of range|too large to store)[^\n]*)",
         "a value does not fit its type: {said}.",
         "Cast to a wider type before the calculation.",
     ),

@@ -226,7 +226,7 @@ columns:
 --- */
 SELECT 1 AS id, 'Graz' AS city"""
     made = load(sql(a=text))
-    schema = spec(made, "a").metadata["dagster/column_schema"].schema
+    schema = spec(made, "a").metadata["dagster/column_schema"]
     who, where = schema.columns
 
     assert (who.name, who.type, who.description) == ("id", "int64", "Who.")
@@ -324,7 +324,7 @@ def test_a_description_without_a_query_is_refused(sql: Sql) -> None:
         load(folder)
 
 
-def test_a_folder_has_to_be_one(sql: Sql, tmp_path: Path) -> None:
+def test_a_folder_has_to_be_one(tmp_path: Path) -> None:
     with pytest.raises(CodeLocationError, match="is no folder"):
         load(tmp_path / "nowhere")
     with pytest.raises(CodeLocationError, match=r"has no \.sql file"):

@@ -17,7 +17,12 @@ from dagster_dfsession import scalar_udf
 INT = pa.int64()
 """
 FUNCTION = """
-@scalar_udf(inputs=[INT], returns=INT, volatility="immutable")
+@scalar_udf(
+    inputs=[INT],
+    returns=INT,
+    volatility="immutable",
+    shadows_builtin="{name}" == "abs",
+)
 def {name}(x):
     return pc.add(x, {more})
 """

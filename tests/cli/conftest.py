@@ -45,10 +45,7 @@ defs = dg.Definitions(
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with a definitions.py and an empty Dagster home."""
-    path = tmp_path / "project"
-    path.mkdir()
-    (path / "definitions.py").write_text(DEFINITIONS)
-    (path / "home").mkdir()
+    path = _written(tmp_path / "project")
     monkeypatch.chdir(path)
     monkeypatch.setenv("DAGSTER_HOME", str(path / "home"))
     return path
@@ -57,6 +54,33 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def materialized(project: Path) -> str:
     """The id of a run that materialized both assets of the project."""
+    return _run(project)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A project with a run, for all tests that change nothing of it."""
+    path = _written(tmp_path_factory.mktemp("made") / "project")
+    return path, _run(path)
+
+
+@pytest.fixture
+def run_id(made: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The run of that project, which becomes the working directory."""
+    path, run_id = made
+    monkeypatch.chdir(path)
+    monkeypatch.setenv("DAGSTER_HOME", str(path / "home"))
+    return run_id
+
+
+def _written(path: Path) -> Path:
+    path.mkdir()
+    (path / "definitions.py").write_text(DEFINITIONS)
+    (path / "home").mkdir()
+    return path
+
+
+def _run(project: Path) -> str:
     definitions = load_code_location(find_source(project)).definitions
     job = definitions.resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.from_config(str(project / "home")) as instance:

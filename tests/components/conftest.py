@@ -1,6 +1,5 @@
 """A project in a directory of its own, whose definitions are YAML."""
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,6 +10,13 @@ from dagster.components.testing import DefsFolderSandbox, create_defs_folder_san
 
 SESSION = "dagster_dfsession.components.SessionResourceComponent"
 SQL = "dagster_dfsession.components.SqlAssetsComponent"
+
+DAGSTERS_OWN = [
+    # Dagster itself asks pydantic so, and itself uses what it calls beta or preview.
+    pytest.mark.filterwarnings("ignore:`parse_obj_as` is deprecated"),
+    pytest.mark.filterwarnings("ignore::dagster.BetaWarning"),
+    pytest.mark.filterwarnings("ignore::dagster.PreviewWarning"),
+]
 
 Write = Callable[..., None]
 Load = Callable[[], dg.Definitions]
@@ -52,13 +58,8 @@ def load(project: DefsFolderSandbox) -> Load:
     """Load the project, as a code server does."""
 
     def load() -> dg.Definitions:
-        with warnings.catch_warnings():
-            # Dagster itself asks pydantic so, and itself uses what it calls beta.
-            warnings.filterwarnings("ignore", "`parse_obj_as` is deprecated")
-            warnings.simplefilter("ignore", dg.BetaWarning)
-            warnings.simplefilter("ignore", dg.PreviewWarning)
-            with project.build_all_defs() as defs:
-                defs.get_repository_def().load_all_definitions()
-                return defs
+        with project.build_all_defs() as defs:
+            defs.get_repository_def().load_all_definitions()
+            return defs
 
     return load

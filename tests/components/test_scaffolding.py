@@ -2,12 +2,13 @@
 
 from typing import Any
 
-import dagster as dg
 import pytest
 from dagster.components.testing import DefsFolderSandbox
 
 from dagster_dfsession import SessionResourceComponent, SqlAssetsComponent
-from tests.components.conftest import Load
+from tests.components.conftest import DAGSTERS_OWN, Load
+
+pytestmark = DAGSTERS_OWN
 
 
 @pytest.mark.parametrize("form", ["yaml", "python"])
@@ -46,7 +47,7 @@ def test_a_project_that_has_a_session_is_given_no_other(
         "sales",
     ]
     assert set(defs.resources or {}) == {"dfsession", "io_manager"}
-    assert defs.resources["io_manager"].root_uri == "s3://b/lake"
+    assert (defs.resources or {})["io_manager"].root_uri == "s3://b/lake"
     assert {each.path[0] for each in defs.resolve_all_asset_keys()} == {
         *("sales", "sales_by_customer", "more_sales", "more_sales_by_customer")
     }

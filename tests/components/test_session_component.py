@@ -1,6 +1,5 @@
 """YAML makes the resources that Python would make, and no secret is in them."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,18 @@ import dagster as dg
 import pydantic
 import pytest
 from dagster.components.testing import DefsFolderSandbox
-from jsonschema import Draft202012Validator
+from jsonschema import (  # type: ignore[import-untyped]  # what dg checks with
+    Draft202012Validator,
+)
 
 from dagster_dfsession import (
     DataFusionDeltaIOManager,
     DataFusionSessionResource,
     SessionResourceComponent,
 )
-from tests.components.conftest import SESSION, Load, Write
+from tests.components.conftest import DAGSTERS_OWN, SESSION, Load, Write
+
+pytestmark = DAGSTERS_OWN
 
 
 def schema() -> dict[str, Any]:
@@ -37,7 +40,12 @@ def complaints(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
 def test_yaml_makes_the_session_that_python_makes(write: Write, load: Load) -> None:
     changes = {"execution": {"batch_size": 4096}, "cache": {"preset": "isolated"}}
     write(
-        "lake", SESSION, root_uri="s3://b/lake", preset="prod", profile=changes, mode="append"
+        "lake",
+        SESSION,
+        root_uri="s3://b/lake",
+        preset="prod",
+        profile=changes,
+        mode="append",
     )
 
     made = load().resources or {}
@@ -46,7 +54,11 @@ def test_yaml_makes_the_session_that_python_makes(write: Write, load: Load) -> N
     same = DataFusionSessionResource(preset="prod", profile=changes)
     assert session.plan() == same.plan()
     assert isinstance(lake, DataFusionDeltaIOManager)
-    assert (lake.root_uri, lake.mode, lake.schema_mode) == ("s3://b/lake", "append", "strict")
+    assert (lake.root_uri, lake.mode, lake.schema_mode) == (
+        "s3://b/lake",
+        "append",
+        "strict",
+    )
     assert lake.session is session
 
 

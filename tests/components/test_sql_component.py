@@ -1,6 +1,5 @@
 """A folder of queries is assets on the session of the project."""
 
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -11,7 +10,9 @@ from deltalake import DeltaTable
 
 from dagster_dfsession import SessionProfile, SqlAssetsComponent, sql_asset
 from dagster_dfsession.profile.functions import FunctionsProfile
-from tests.components.conftest import SESSION, SQL, Load, Write
+from tests.components.conftest import DAGSTERS_OWN, SESSION, SQL, Load, Write
+
+pytestmark = DAGSTERS_OWN
 
 ORDERS = "SELECT * FROM (VALUES ('ann', 3.0), ('bob', 5.0)) AS t (customer, price)"
 LATE = "SELECT customer FROM orders WHERE price > 4"
@@ -190,7 +191,7 @@ def test_a_session_that_python_makes_is_named_by_a_template_variable(
 
 
 @pytest.mark.parametrize("session", ["dfsession", 3])
-def test_a_session_that_is_none_is_refused(tmp_path: Path, session: Any) -> None:
+def test_a_session_that_is_none_is_refused(session: Any) -> None:
     component = SqlAssetsComponent(session=session)
     context = dg.ComponentTree.for_test().load_context
 

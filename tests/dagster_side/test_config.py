@@ -52,7 +52,12 @@ def test_every_leaf_of_a_profile_is_a_field_of_the_form() -> None:
     choices = {p for p in structs if any(f.startswith(f"{p}.") for f in form)}
 
     assert structs - form - choices == set()
-    assert choices == {"cache.plans", "runtime.memory_pool", "runtime.spill"}
+    assert choices == {
+        "cache.plans",
+        "diagnostics.explain",
+        "runtime.memory_pool",
+        "runtime.spill",
+    }
     own = {
         path
         for path in form - structs

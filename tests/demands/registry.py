@@ -38,6 +38,4 @@ def marked() -> Iterator[tuple[str, str]]:
 
 
 def _is_demand(mark: ast.expr) -> bool:
-    return (
-        isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.demand"
-    )
+    return isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.demand"

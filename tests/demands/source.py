@@ -22,32 +22,41 @@ def modules() -> Mapping[str, ast.Module]:
     )
 
 
-def nodes(*kinds: type[ast.AST], below: str = "") -> Iterator[tuple[str, ast.AST]]:
-    """Yield module and node, of these kinds, in the modules whose name begins so."""
-    for name, tree in modules().items():
-        if name.startswith(below):
-            yield from ((name, n) for n in ast.walk(tree) if isinstance(n, kinds))
+@functools.cache
+def everything() -> tuple[tuple[str, ast.AST], ...]:
+    """Return module and node, for every node that there is."""
+    return tuple(
+        (name, node) for name, tree in modules().items() for node in ast.walk(tree)
+    )
 
 
-def calls(below: str = "") -> Iterator[tuple[str, ast.Call, str]]:
-    """Yield module, call, and what is called as it is written."""
-    for name, node in nodes(ast.Call, below=below):
-        assert isinstance(node, ast.Call)
-        yield name, node, ast.unparse(node.func)
+def nodes(*kinds: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
+    """Yield module and node, of these kinds."""
+    return ((name, node) for name, node in everything() if isinstance(node, kinds))
 
 
-def functions(below: str = "") -> Iterator[tuple[str, ast.FunctionDef]]:
-    """Yield module and function, methods and nested ones too."""
-    for name, node in nodes(ast.FunctionDef, below=below):
-        assert isinstance(node, ast.FunctionDef)
-        yield name, node
+@functools.cache
+def calls() -> tuple[tuple[str, ast.Call, str], ...]:
+    """Return module, call, and what is called as it is written."""
+    return tuple(
+        (name, node, ast.unparse(node.func))
+        for name, node in nodes(ast.Call)
+        if isinstance(node, ast.Call)
+    )
 
 
-def classes(below: str = "") -> Iterator[tuple[str, ast.ClassDef]]:
-    """Yield module and class."""
-    for name, node in nodes(ast.ClassDef, below=below):
-        assert isinstance(node, ast.ClassDef)
-        yield name, node
+@functools.cache
+def functions() -> tuple[tuple[str, ast.FunctionDef], ...]:
+    """Return module and function, methods and nested ones too."""
+    found = nodes(ast.FunctionDef)
+    return tuple((name, n) for name, n in found if isinstance(n, ast.FunctionDef))
+
+
+@functools.cache
+def classes() -> tuple[tuple[str, ast.ClassDef], ...]:
+    """Return module and class."""
+    found = nodes(ast.ClassDef)
+    return tuple((name, n) for name, n in found if isinstance(n, ast.ClassDef))
 
 
 def body(node: ast.FunctionDef | ast.ClassDef | ast.Module) -> list[ast.stmt]:

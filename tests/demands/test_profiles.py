@@ -16,7 +16,6 @@ from tests.demands.source import body, calls, classes, functions, modules, nodes
 
 # What is built from a profile, and therefore has a plan.
 BUILT = ("session", "pool", "query", "materialization", "replay", "resources", "io_managers")  # fmt: skip
-READ_WHOLE = {"delta", "materialization", "functions", "bootstrap"}
 
 
 def structs_of(declared: object) -> list[type[msgspec.Struct]]:
@@ -40,7 +39,8 @@ def below(struct: type[msgspec.Struct]) -> set[type[msgspec.Struct]]:
 def test_a_profile_has_fields_and_properties_and_no_other_methods() -> None:
     methods = {
         (each.name, method.name)
-        for _, each in classes("profile.")
+        for name, each in classes()
+        if name.startswith("profile.")
         for method in body(each)
         if isinstance(method, ast.FunctionDef) and method.name != "__post_init__"
         if [ast.unparse(d) for d in method.decorator_list] != ["property"]
@@ -64,6 +64,21 @@ def test_what_is_built_from_a_plan_reads_no_part_of_the_profile() -> None:
     }
 
     assert reading == set()
+
+
+@pytest.mark.demand("D58")
+def test_nothing_that_is_built_takes_a_plan_that_may_be_none() -> None:
+    guarded = {
+        (name, each.name, given.arg)
+        for name, each in functions()
+        if name.startswith(("session", "pool", "query", "materialization"))
+        for given in [*each.args.args, *each.args.kwonlyargs]
+        if given.annotation is not None
+        if {"None", "SessionPlan"} <= {*ast.unparse(given.annotation).split(" | ")}
+        or {"None", "SessionProfile"} <= {*ast.unparse(given.annotation).split(" | ")}
+    }
+
+    assert guarded == set()
 
 
 @pytest.mark.demand("D46")
@@ -125,40 +140,39 @@ def test_normalization_is_one_field_of_three_values() -> None:
 
 
 @pytest.mark.demand("D69")
-@pytest.mark.parametrize(
-    "path", [each.path for each in leaf_fields(SessionProfile)]
-)  # fmt: skip
-def test_every_field_has_a_reader(path: str) -> None:
-    name = path.rpartition(".")[2]
-    readers = {
-        module
-        for module, node in nodes(ast.Attribute, ast.Constant)
-        if not module.startswith("profile.")
-        and (
-            (isinstance(node, ast.Attribute) and node.attr == name)
-            or (isinstance(node, ast.Constant) and node.value == path)
-        )
+def test_every_field_has_a_reader() -> None:
+    read = {
+        node.attr if isinstance(node, ast.Attribute) else node.value
+        for name, node in nodes(ast.Attribute, ast.Constant)
+        if not name.startswith("profile.") and name != "plan.build"
+        if isinstance(node, ast.Attribute | ast.Constant)
     }
+    paths = [leaf.path for leaf in leaf_fields(SessionProfile)]
 
-    assert readers - {"plan.build"}
+    assert paths
+    assert [p for p in paths if not {p, p.rpartition(".")[2]} & read] == []
 
 
 @pytest.mark.demand("D1")
 def test_settings_are_made_in_one_place_and_never_by_the_name_of_a_method() -> None:
     named = {
         called.rpartition(".")[2]
-        for name, _, called in calls("session.phases.")
-        if called.rpartition(".")[2].startswith("with_")
+        for name, _, called in calls()
+        if name.startswith("session.phases.")
+        and called.rpartition(".")[2].startswith("with_")
     }
     setting = {
         name
-        for name, call, called in calls("session.")
-        if called == "config.set" and len(call.args) == len(["key", "value"])
+        for name, call, called in calls()
+        if name.startswith("session.")
+        and called == "config.set"
+        and len(call.args) == len(["key", "value"])
     }
     by_name = [
         (name, ast.unparse(call))
-        for name, call, called in calls("session.phases.")
-        if called.startswith("getattr(") or called in {"getattr", "setattr", "hasattr"}
+        for name, call, called in calls()
+        if name.startswith("session.phases.")
+        and (called.startswith("getattr(") or called in {"getattr", "hasattr"})
     ]
 
     assert named == {

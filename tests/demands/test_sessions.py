@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from datafusion import SessionContext
 
+from dagster_dfsession.errors import PoolExhaustedError
 from dagster_dfsession.plan.build import SessionPlan, plan_session
 from dagster_dfsession.plan.phases import Phase
 from dagster_dfsession.pool.cache import SessionCache
@@ -80,6 +81,33 @@ def test_a_pool_opens_what_it_is_told_to_and_as_often_as_it_needs() -> None:
                 assert lease.sql("SELECT 1 AS one").to_pydict() == {"one": [1]}
 
     assert opened == ["test"]
+
+
+@pytest.mark.demand("D66")
+def test_an_exhausted_pool_makes_no_session_for_the_occasion() -> None:
+    opened: list[Session] = []
+
+    def opener(plan: SessionPlan) -> Session:
+        opened.append(open_session(plan))
+        return opened[-1]
+
+    with (
+        SessionPool(PLAN, size=1, when_exhausted="raise", opener=opener) as pool,
+        pool.checkout(),
+        pytest.raises(PoolExhaustedError),
+        pool.checkout(),
+    ):
+        pass
+
+    assert len(opened) == 1
+
+
+@pytest.mark.demand("D47")
+def test_a_session_works_with_what_it_was_handed() -> None:
+    recorder = Recorder("1a2b3c4d")
+    with open_session(PLAN, recorder=recorder) as session:
+        assert session.recorder is recorder
+        assert [each.spec.name for each in recorder.entries] == ["session"]
 
 
 @pytest.mark.demand("D23")

@@ -60,24 +60,34 @@ def test_the_process_has_one_cache_and_one_gate_and_no_other_state() -> None:
 @pytest.mark.demand("D21")
 @pytest.mark.demand("D81")
 def test_no_module_changes_what_it_holds() -> None:
-    changed = []
-    for name, tree in modules().items():
-        held = {constant for constant, _ in constants(tree)}
-        empty = {c for c, value in constants(tree) if ast.unparse(value) in EMPTY}
-        changed += [(name, each) for each in empty]
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Global):
-                changed += [(name, each) for each in node.names]
-            if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-                changed += [(name, ast.unparse(node))] if ast.unparse(node.value) in held else []  # fmt: skip
-        changed += [
-            (name, ast.unparse(call))
-            for at, call, called in calls(name)
-            if at == name
-            and called.partition(".")[0] in held
-            and called.partition(".")[2] in CHANGING
-        ]
+    held = {
+        name: {constant for constant, _ in constants(tree)}
+        for name, tree in modules().items()
+    }
+    empty = [
+        (name, constant)
+        for name, tree in modules().items()
+        for constant, value in constants(tree)
+        if ast.unparse(value) in EMPTY
+    ]
+    changed = [
+        (name, ast.unparse(node))
+        for name, node in nodes(ast.Global, ast.Subscript)
+        if isinstance(node, ast.Global)
+        or (
+            isinstance(node, ast.Subscript)
+            and not isinstance(node.ctx, ast.Load)
+            and ast.unparse(node.value) in held[name]
+        )
+    ]
+    changed += [
+        (name, ast.unparse(call))
+        for name, call, called in calls()
+        if called.partition(".")[0] in held[name]
+        and called.partition(".")[2] in CHANGING
+    ]
 
+    assert empty == []
     assert changed == []
 
 

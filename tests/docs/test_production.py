@@ -18,7 +18,6 @@ from dagster_k8s.job import (
 from tests.docs.loading import loaded
 
 PRODUCTION = Path(__file__).parents[2] / "docs" / "production"
-GIB = 2**30
 # What the chart's schema calls its values, as far as they are used here.
 CHART = {
     "computeLogManager",
@@ -72,7 +71,10 @@ def test_the_chart_is_told_what_dagster_yaml_says() -> None:
 
 
 def test_limits_are_what_their_comments_compute() -> None:
-    for name, spelt in (("dagster.yaml", "default_limit"), ("values.yaml", "defaultLimit")):
+    for name, spelt in {
+        "dagster.yaml": "default_limit",
+        "values.yaml": "defaultLimit",
+    }.items():
         text = (PRODUCTION / name).read_text("utf-8")
         found = re.search(
             rf"floor\((\d+) GiB.*\* 0\.8 / (\d+) GiB.*\n\s*{spelt}: (\d+)", text
@@ -111,7 +113,7 @@ def test_the_launcher_takes_the_values_and_makes_a_client(tmp_path: Path) -> Non
         made = instance.run_launcher
 
     assert isinstance(made, K8sRunLauncher)
-    assert made.run_k8s_config["job_spec_config"]["ttl_seconds_after_finished"] == 86400
+    assert made.run_k8s_config["job_spec_config"] == {"ttlSecondsAfterFinished": 86400}
 
 
 def test_a_step_is_a_pod_with_memory_and_a_directory_to_spill_to(

@@ -77,6 +77,12 @@ def test_an_unknown_field_is_refused_with_its_path_and_the_field_meant() -> None
     )
 
 
+def test_a_field_of_another_part_is_refused_with_its_place() -> None:
+    said = refusal({"runtime": {"time_zone": "UTC"}})
+
+    assert said.endswith(". The profile has hardening.time_zone.")
+
+
 def test_a_field_of_another_kind_is_refused_with_the_fields_of_each_kind() -> None:
     assert refusal({"runtime": {"spill": {"kind": "none", "directory": "d"}}}) == (
         snapshot(
@@ -90,6 +96,12 @@ def test_an_unknown_kind_is_refused_with_the_kinds_there_are() -> None:
         snapshot(
             "$.runtime.memory_pool.kind: Invalid value 'far'; known: fair, greedy, unbounded."
         )
+    )
+
+
+def test_an_unknown_word_is_refused_with_the_words_there_are() -> None:
+    assert refusal({"materialization": {"determinism": "stabel"}}) == snapshot(
+        "$.materialization.determinism: Invalid enum value 'stabel'; known: best_effort, canonical, stable. Did you mean 'stable'?"
     )
 
 
