@@ -33,9 +33,10 @@ demands: $(READY)  ## the demands of the design reviews: each with its tests and
 ui: $(READY) $(DAGSTER_DIR)/dagster.yaml  ## Dagster's page on the demo, at PORT
 	DAGSTER_HOME=$(DAGSTER_DIR) $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
-docs: $(READY)  ## write docs/reference.md and the generated table of README.md
+docs: $(READY)  ## write what is generated of docs and README.md
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/diagnostics.py
+	$(BIN)/python docs/commands.py
 
 conformance: $(READY)  ## the conformance suite on the peers as well; writes docs/conformance.md
 	$(BIN)/python benchmarks/conformance.py

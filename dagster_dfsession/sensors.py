@@ -114,7 +114,7 @@ def build_session_drift_sensor(
         >>> build_session_drift_sensor([busy]).name
         'dfsession_drift'
     """
-    given = [*assets]
+    given: list[Any] = [*assets]
     for each in given:
         if not isinstance(each, dg.AssetsDefinition) or not each.is_executable:
             raise UnsupportedTypeError(
@@ -181,7 +181,8 @@ def build_run_summary_sensors(
         ['nightly_success', 'nightly_failure', 'nightly_canceled']
     """
 
-    def write(context: dg.RunStatusSensorContext) -> None:
+    # Dagster hands resources to a sensor that is called, and to one that ticks not.
+    def write(context: dg.RunStatusSensorContext, **_: Any) -> None:
         # The engine is imported here: a code server has no use for it.
         from dagster_dfsession.history.summary import (  # noqa: PLC0415
             write_run_summary,

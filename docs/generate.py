@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from dagster_dfsession import errors
 from dagster_dfsession.metadata import keys
 from dagster_dfsession.plan.settings import DESCRIBED_ELSEWHERE, RULES
 from dagster_dfsession.profile.base import MIB, declared_types
@@ -81,6 +82,10 @@ def reference() -> str:
             "SHA-256 of canonical MessagePack with kind and version inside. A change",
             "of what a hash covers raises its version.\n",
             _table(("kind", "version", "seen as"), _hashes()),
+            "## Errors\n",
+            "`dagster_dfsession` exports all of them; facts that a program may want",
+            "are attributes.\n",
+            f"```text\n{error_tree()}\n```\n",
         ]
     )
 
@@ -96,6 +101,16 @@ def metadata_table() -> str:
         raise SystemExit(f"metadata/keys.py defines or describes alone: {differing}")
     rows = [(f"`{key}`", kind, what) for key, (kind, what) in keys.DESCRIBED.items()]
     return _table(("key", "as", "what"), rows)
+
+
+def error_tree() -> str:
+    """Return the tree of errors.py; refuse one that is not that of the classes."""
+    tree = (errors.__doc__ or "").split("\n\n")[1]
+    drawn = set(re.findall(r"^\W*(\w+Error)", tree, re.MULTILINE))
+    classes = {name for name in vars(errors) if name.endswith("Error")}
+    if differing := drawn ^ classes:
+        raise SystemExit(f"errors.py draws or defines alone: {differing}")
+    return tree
 
 
 def _profile() -> Iterator[str]:
@@ -232,12 +247,15 @@ def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def documents() -> dict[Path, str]:
     """Return the generated files with the text that they should have."""
     readme = ROOT / "README.md"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
     return {
         ROOT / "docs" / "reference.md": reference(),
-        readme: f"{before}{BEGIN}{metadata_table()}{END}{after}",
+        readme: _with_generated(readme, metadata_table()),
     }
+
+
+def _with_generated(path: Path, text: str) -> str:
+    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    return f"{before}{BEGIN}{text}{END}{rest.partition(END)[2]}"
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ import dagster_dfsession as dfs
 Run = Callable[..., dg.ExecuteInProcessResult]
 Tick = Callable[..., dg.SensorResult]
 
-VIENNA = {"profile": {"hardening": {"time_zone": "Europe/Vienna"}}}
+VIENNA: dict[str, Any] = {"profile": {"hardening": {"time_zone": "Europe/Vienna"}}}
 SMALL = {"profile": {"execution": {"batch_size": 77}}}
 QUERY = dfs.sql_asset(name="query", sql="SELECT x FROM plain")
 OTHER = dfs.sql_asset(name="other", sql="SELECT x + 1 AS x FROM plain")
@@ -102,7 +102,8 @@ def test_what_was_made_anew_is_not_asked_for_and_may_drift_again(
     made(QUERY, session=VIENNA)
 
     settled = tick(cursor=first.cursor, **VIENNA)
-    back = tick(cursor=settled.cursor)
+    made(QUERY)
+    back = tick(cursor=settled.cursor, **VIENNA)
 
     assert asked(first) == {(("query",), None)}
     assert settled.run_requests == []

@@ -88,7 +88,11 @@ def _dimensions(
 ) -> list[tuple[dg.PartitionsDefinition, str]]:
     if not isinstance(partitions, dg.MultiPartitionsDefinition):
         return [(partitions, asked)]
-    parts = partitions.partitions_defs
-    keys = asked.split("|")
-    # As Dagster spells such a key: its dimensions sorted by name.
-    return list(zip((each.partitions_def for each in parts), keys, strict=False))
+    # Dagster spells such a key with the dimensions sorted by name, as these are.
+    parts, keys = partitions.partitions_defs, asked.split("|")
+    if len(parts) != len(keys):
+        raise PartitionError(
+            f"{asked!r} is no key of partitions by "
+            f"{listing(part.name for part in parts)}; join a key of each with '|'"
+        )
+    return [(part.partitions_def, k) for part, k in zip(parts, keys, strict=True)]

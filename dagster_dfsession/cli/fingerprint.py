@@ -38,7 +38,7 @@ def command(
     with open_session(plan) as session:
         runtime = session.snapshot()
     hashes = _hashes(plan, runtime)
-    parts = [pairs(hashes), *([explain_plan(plan)] if with_plan else [])]
+    parts = (pairs(hashes), explain_plan(plan)) if with_plan else (pairs(hashes),)
     settings = {each.key: each.value for each in plan.settings}
     result = hashes | ({"settings": settings} if with_plan else {})
     show(result, spaced(*parts), as_json=as_json)

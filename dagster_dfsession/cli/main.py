@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -94,11 +95,9 @@ class Commands(click.Group):
 
 
 def _paragraph(error: Exception) -> str:
-    name = type(error).__name__
-    if isinstance(error, DfSessionError):
-        return f"{name}: {error}"
-    said = " ".join(str(error).split())
-    return f"{name}: {said} (`dfsession --debug ...` shows where this comes from)"
+    said = re.sub(r"\s*\n\s*", " ", f"{type(error).__name__}: {error}".strip())
+    foreseen = isinstance(error, DfSessionError)
+    return said if foreseen else f"{said} (`dfsession --debug ...` shows from where)"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -121,6 +120,6 @@ def main(*, debug: bool) -> None:
         dfsession check
         dfsession sql "SELECT * FROM flights" --limit 10
         dfsession --debug replay busy_routes
-        eval "$(_DFSESSION_COMPLETE=bash_source dfsession)"  # completion; or zsh, fish
+        eval "$(_DFSESSION_COMPLETE=bash_source dfsession)"  # or zsh_source
     """  # noqa: D301  # click's mark for a paragraph that stays as it is
     del debug  # `Commands` reads it

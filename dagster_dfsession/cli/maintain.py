@@ -69,7 +69,8 @@ def command(
         key.to_user_string(): maintain_table(location.lake(key), key.path, asked)
         for key in one_by_one(keys, "maintaining")
     }
-    shown = table("asset", "step", "version", "what", "note", title=_title(write=write))
+    shown = table("asset", "step", "version", "what", "note")
+    shown.title = _title(write=write)
     for asset, results in done.items():
         for each in results:
             shown.add_row(asset, each.step, str(each.version), _what(each), each.note)

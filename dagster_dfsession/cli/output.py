@@ -9,7 +9,7 @@ import msgspec
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.progress import track
-from rich.table import Table
+from rich.table import Column, Table
 
 T = TypeVar("T")
 
@@ -18,9 +18,9 @@ WIDTH = 10_000
 
 
 def table(*columns: str) -> Table:
-    """Return a table for people, without rows."""
+    """Return a table for people, without rows; a narrow terminal wraps its cells."""
     return Table(
-        *columns,
+        *(Column(name, overflow="fold") for name in columns),
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,

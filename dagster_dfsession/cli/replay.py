@@ -52,7 +52,8 @@ def command(
     key = location.key(asset)
     made = find_materialized(instance, key, run_id=run_id, partition=partition)
     configured = location.session(key).plan()
-    replayed = replay(made, location.lakes, configured=configured)
+    with working(f"replaying {made}"):
+        replayed = replay(made, location.lakes, configured=configured)
     report = Text(replay_report(replayed), overflow="fold")
     show(replayed, report, as_json=as_json)
     if replayed.rows.outcome == "different":

@@ -45,7 +45,9 @@ def shown_rows(rows: FirstRows) -> Table:
     for field in rows.schema:
         number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
         right = number or pa.types.is_decimal(field.type)
-        shown.add_column(field.name, justify="right" if right else "left")
+        shown.add_column(
+            field.name, justify="right" if right else "left", overflow="fold"
+        )
     for batch in rows:
         for row in _cells(batch):
             shown.add_row(*(NULL if cell is None else cell for cell in row))

@@ -147,4 +147,4 @@ def _attributes(component: type[SessionResourceComponent]) -> type[BaseModel]:
 
 def _address(root_uri: str, project: Path) -> str:
     """Return where the lake is, whatever directory the code location is started in."""
-    return root_uri if True else str(project / Path(root_uri).expanduser())
+    return root_uri if "://" in root_uri else str(project / Path(root_uri).expanduser())

@@ -155,7 +155,7 @@ def _how(written: WriteRecord | None) -> dict[str, str]:
         PARTITIONS: ", ".join(written.partition_keys),
         "mode": written.mode,
         "schema mode": written.schema_mode,
-        "merge": written.merge and str(msgspec.to_builtins(written.merge)),
+        "merge": str(msgspec.to_builtins(written.merge) or ""),
         "partitioned by": ", ".join(written.partition_by or ()),
         "sorted by": ", ".join(written.sort_by),
     }

@@ -84,11 +84,7 @@ def newest_materialized(
     newest = instance.get_latest_storage_id_by_partition(
         asset, dg.DagsterEventType.ASSET_MATERIALIZATION
     )
-    ids = [
-        storage_id
-        for key, storage_id in sorted(newest.items())
-        if key in defined
-    ]
+    ids = [storage_id for key, storage_id in sorted(newest.items()) if key in defined]
     found = [
         made
         for at in range(0, len(ids), _RECENT)

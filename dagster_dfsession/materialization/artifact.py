@@ -100,7 +100,7 @@ class PlanArtifact(Frozen, frozen=True, kw_only=True):
     engine: EngineVersions
 
     def __repr__(self) -> str:
-        read = (f"{'/'.join(each.key)} {each.version}" for each in self.inputs)
+        read = (f"{'/'.join(each.key)}@{each.version}" for each in self.inputs)
         over = ", ".join(read) or "no table"
         return f"<PlanArtifact {self.plan_hash[:12]} over {over}>"
 

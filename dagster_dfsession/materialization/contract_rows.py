@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-from datafusion import Expr, SessionContext, lit
+from datafusion import Expr, SessionContext, col, lit
 from datafusion import functions as f
 
 from dagster_dfsession.delta.contract import Contract
 from dagster_dfsession.errors import BrokenRule, ContractError
 from dagster_dfsession.materialization.unique_keys import Held, UniqueKeys
+from dagster_dfsession.plan.quoting import quoted_identifier
 from dagster_dfsession.session.failures import engine_errors, shortened
 
 EXAMPLES = 5
@@ -184,12 +185,10 @@ class ContractRows:
 
     def _count(self, group: Sequence[pa.RecordBatch]) -> None:
         for name in self._contract.not_null:
-            for batch in group:
-                column = batch.column(name)
-                if column.null_count:
-                    self._note(f"not_null {name}", column.null_count)
-                    nulls = column.is_null()
-                    self._show(f"not_null {name}", batch.filter(nulls))
+            if missing := sum(batch.column(name).null_count for batch in group):
+                self._note(f"not_null {name}", missing)
+                nulls = col(quoted_identifier(name)).is_null()
+                self._show_broken(f"not_null {name}", nulls, group)
         if not self._breaks:
             return
         with engine_errors(f"checking the contract of {self._asset}"):
@@ -204,15 +203,18 @@ class ContractRows:
             for name, count in counted.items():
                 if count:
                     self._note(name, count)
-                    self._show_broken(name, group)
+                    self._show_broken(name, self._breaks[name], group)
 
-    def _show_broken(self, name: str, group: Sequence[pa.RecordBatch]) -> None:
-        # Batch by batch: the engine may hand several out in any order.
+    def _show_broken(
+        self, rule: str, breaks: Expr, group: Sequence[pa.RecordBatch]
+    ) -> None:
+        # Batch by batch: the engine may hand several out in any order. And not by
+        # pyarrow, which cannot filter the text views that the engine makes.
         for batch in group:
-            if len(self._examples.get(name, ())) < EXAMPLES:
-                rows = self._ctx.read_batch(batch).filter(self._breaks[name])
+            if len(self._examples.get(rule, ())) < EXAMPLES:
+                rows = self._ctx.read_batch(batch).filter(breaks)
                 for found in rows.limit(EXAMPLES).collect():
-                    self._show(name, found)
+                    self._show(rule, found)
 
     def _note(self, rule: str, count: int) -> None:
         self._counts[rule] += count

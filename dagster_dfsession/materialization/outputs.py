@@ -29,6 +29,7 @@ from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.reading import TableRead, bound
 from dagster_dfsession.pool.tables import OpenedTable, RunTables
 from dagster_dfsession.profile.materialization import Determinism
+from dagster_dfsession.query.carried import CARRIED, carries_functions
 from dagster_dfsession.query.content import content_digest
 from dagster_dfsession.query.identity import (
     PlanIdentity,
@@ -159,6 +160,10 @@ def _query(
         else:
             unknown.append(f"table {spelt}")
     called = {spelt: ".".join(opened.key) for spelt, opened in delta_tables.items()}
+    if lease.statement_of(frame) is None and carries_functions(
+        frame, lease.session.ctx
+    ):
+        unknown.append(CARRIED)
     variable = (*identity.variable, *unknown)
     known = {
         "plan": identity.plan_hash,

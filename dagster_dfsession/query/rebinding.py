@@ -19,6 +19,7 @@ from datafusion import DataFrame, SessionContext, col
 from datafusion.catalog import Table
 
 from dagster_dfsession.errors import QueryError
+from dagster_dfsession.query.carried import CARRIED, carries_functions
 from dagster_dfsession.query.certainty import unparsed
 from dagster_dfsession.query.identity import neutral
 from dagster_dfsession.query.meaning import meaning_of
@@ -136,6 +137,8 @@ def respelt(
         composed: By calls, or from parts.
         scoped: Names that it may have for its parts -> names to have in their place.
     """
+    if carries_functions(composed.frame, session.ctx):
+        return CARRIED
     reasons = []
     for put in _put(composed.frame):
         found = _respelt(session, named, composed, put, scoped)

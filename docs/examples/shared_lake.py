@@ -9,7 +9,7 @@ asked for again.
     dagster dev -f shared_lake.py
 
 `DFSESSION_LAKE_ROOT` is the address of the lake, `s3://bucket/lake`, and the `AWS_*`
-variables open it. `LAKE_TIME_ZONE` is the zone in which days begin.
+variables open it. `AIRPORT_TIME_ZONE` is the zone of the clock at the airport.
 """
 
 import os
@@ -28,7 +28,7 @@ from dagster_dfsession import (
 )
 
 LAKE_ROOT = os.environ["DFSESSION_LAKE_ROOT"]
-TIME_ZONE = os.environ.get("LAKE_TIME_ZONE", "UTC")
+TIME_ZONE = os.environ.get("AIRPORT_TIME_ZONE", "UTC")
 
 # Its data version changes with its rows, and not when they compact or vacuum.
 flights = observable_delta_source(
@@ -39,8 +39,11 @@ flights = observable_delta_source(
 
 departures = sql_asset(
     name="departures",
-    sql="SELECT origin, CAST(departure AS TIMESTAMPTZ) AS departure FROM airport.flights",
-    description="Departures: one row each.",
+    # Their clock knows no zone: the session's time zone decides what instant this is.
+    sql="""
+        SELECT origin, CAST(departure AS TIMESTAMPTZ) AS departure FROM airport.flights
+    """,
+    description="Departures: one row each, `departure` in UTC.",
     metadata={"layout": {"sort_by": "departure"}},
     automation_condition=dg.AutomationCondition.eager(),
 )
@@ -52,7 +55,7 @@ busy_days = sql_asset(
                count(*) AS flights
         FROM departures GROUP BY 1, 2
     """,
-    description="Days by flights: one row a day and origin.",
+    description="Days by flights: one row an origin and day in UTC.",
     automation_condition=dg.AutomationCondition.eager(),
 )
 
@@ -63,15 +66,14 @@ upkeep = build_maintenance_asset(
     automation_condition=dg.AutomationCondition.on_cron("0 3 * * 0"),
 )
 
+drift = build_session_drift_sensor([departures, busy_days])
+
 session = DataFusionSessionResource(
     preset="dev", profile={"hardening": {"time_zone": TIME_ZONE}}
 )
 lake = DataFusionDeltaIOManager(session=session, root_uri=LAKE_ROOT)
 defs = dg.Definitions(
     assets=[flights, departures, busy_days, upkeep],
-    sensors=[
-        build_janitor_sensor(orphans_of=["departures", "busy_days"]),
-        build_session_drift_sensor([departures, busy_days]),
-    ],
+    sensors=[build_janitor_sensor(orphans_of=["departures", "busy_days"]), drift],
     resources={"dfsession": session, "io_manager": lake},
 )

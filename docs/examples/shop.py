@@ -18,6 +18,7 @@ import pyarrow as pa
 from datafusion import DataFrame, col
 from datafusion import functions as f
 from datafusion.expr import Window
+from pydantic import Field
 
 from dagster_dfsession import (
     DataFusionDeltaIOManager,
@@ -32,7 +33,9 @@ session = DataFusionSessionResource(preset="dev", udfs=["shop_udfs"])
 class Till(dg.Config):
     """What was rung up, as `sku:kind:gross`."""
 
-    receipts: list[str] = ["b1:book:10.70", "b1:book:10.70", "t1:toy:23.80"]
+    receipts: list[str] = Field(
+        default=["b1:book:10.70", "b1:book:10.70", "t1:toy:23.80"]
+    )
 
 
 @dg.asset

@@ -10,6 +10,9 @@ from dagster_dfsession.assets.sql_asset import sql_asset
 from dagster_dfsession.errors import PartitionError
 
 DAYS = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-01-05")
+BOTH = dg.MultiPartitionsDefinition(
+    {"place": dg.StaticPartitionsDefinition(["ewr", "jfk"]), "day": DAYS}
+)
 KEYED = "SELECT $partition_key AS key"
 WINDOW = "SELECT $partition_start AS since, $partition_end AS before"
 KEY = dg.AssetKey("asked")
@@ -39,11 +42,7 @@ def test_the_first_partition_stands_for_the_others() -> None:
 
 
 def test_of_several_dimensions_time_is_the_window() -> None:
-    both = dg.MultiPartitionsDefinition(
-        {"day": DAYS, "place": dg.StaticPartitionsDefinition(["ewr", "jfk"])}
-    )
-
-    assert asked(WINDOW, both, "2024-01-04|jfk") == (
+    assert asked(WINDOW, BOTH, "2024-01-04|jfk") == (
         WINDOW,
         {"partition_start": day(4), "partition_end": day(5)},
     )
@@ -69,6 +68,8 @@ def test_another_kind_of_asset_has_no_query() -> None:
         (KEYED, DAYS, "x", "it has 2024-01-01, 2024-01-02, 2024"),
         ("SELECT 1 AS one", None, "x", "leave --partition out"),
         (KEYED, dg.StaticPartitionsDefinition(["a", "b"]), "c", "it has a, b"),
+        (KEYED, BOTH, "2024-01-01", "partitions by day, place; join a key of each"),
+        (KEYED, BOTH, "2024-01-01|lga", "it has ewr, jfk"),
     ],
 )
 def test_a_partition_that_is_not_there_is_refused(

@@ -91,7 +91,7 @@ def test_what_was_never_materialized_or_not_by_this_package_fails(
     ],
 )
 def test_a_measure_is_held_between_its_bounds(
-    run: Run, check: Check, bounds: dict[str, float], *, passed: bool
+    run: Run, check: Check, bounds: dict[str, Any], *, passed: bool
 ) -> None:
     things = made(a=[1, 2])
     run(things)
@@ -125,9 +125,7 @@ def test_a_measure_that_is_not_there_fails(run: Run, check: Check) -> None:
         ({"min_value": 2, "max_value": 1}, "the bounds 2 to 1, so no number is right"),
     ],
 )
-def test_bounds_that_say_nothing_are_refused(
-    bounds: dict[str, float], said: str
-) -> None:
+def test_bounds_that_say_nothing_are_refused(bounds: dict[str, Any], said: str) -> None:
     with pytest.raises(DfSessionError, match=said):
         build_metadata_bounds_checks([], metadata_key="dagster/row_count", **bounds)
 

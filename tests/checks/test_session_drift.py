@@ -150,7 +150,7 @@ def test_nothing_decides_that_does_not_change_the_plan(
 ) -> None:
     """What the check says beforehand is what a run shows afterwards."""
     one = module("first", f=1, g=1)
-    sessions = {
+    sessions: dict[str, dict[str, Any]] = {
         "same": {"udfs": [one]},
         "moved": {"udfs": [module("elsewhere", f=1, g=1)]},
         "zone": {"udfs": [one], **VIENNA},

@@ -74,9 +74,7 @@ def test_explain_runs_the_query_where_asked(cli: Cli) -> None:
     assert ", 2 rows\n" in told["plan"]
 
 
-def test_explain_shows_the_recorded_plan_of_an_asset(
-    cli: Cli, run_id: str
-) -> None:
+def test_explain_shows_the_recorded_plan_of_an_asset(cli: Cli, run_id: str) -> None:
     said = cli("explain", "--asset", "spending").stdout
     again = cli("explain", "--asset", "spending", "--level", "analyze").stdout
 

@@ -101,8 +101,9 @@ def test_no_rows_leave_the_columns(cli: Cli) -> None:
 def test_what_changes_something_is_refused_whatever_the_profile_allows(
     query: str, cli: Cli, tmp_path: Path
 ) -> None:
-    text = Path("definitions.py").read_text()
-    widened = text.replace('"dev"', '"dev", profile={"sql": {"policy": "admin"}}')
+    text = Path("definitions.py").read_text().replace("__file__", "'definitions.py'")
+    admin = '{"sql": {"policy": {"preset": "admin"}}}'
+    widened = text.replace('"dev"', f'"dev", profile={admin}')
     assert widened != text
     (tmp_path / "widened.py").write_text(widened)
 

@@ -37,6 +37,8 @@ LAST = sql_asset(
 )
 
 
+# Nothing runs in a tick.
+RESOURCES = {"dfsession": None, "io_manager": dg.mem_io_manager}
 CHILDREN = dg.AssetSelection.assets("middle", "last")
 
 
@@ -54,7 +56,7 @@ class Automation:
     def tick(self) -> set[str]:
         """Return which assets would run."""
         result = dg.evaluate_automation_conditions(
-            defs=[numbers(), MIDDLE, LAST],
+            defs=dg.Definitions([numbers(), MIDDLE, LAST], resources=RESOURCES),
             instance=self._instance,
             asset_selection=CHILDREN,
             cursor=self._cursor,

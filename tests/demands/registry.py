@@ -8,6 +8,7 @@ import tomli
 
 REGISTRY = Path(__file__).with_name("demands.toml")
 TESTS = Path(__file__).parents[1]
+MARK = "pytest.mark.demand"
 
 
 def number(demand: str) -> int:
@@ -33,9 +34,5 @@ def marked() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 for mark in node.decorator_list:
-                    if _is_demand(mark):
+                    if isinstance(mark, ast.Call) and ast.unparse(mark.func) == MARK:
                         yield ast.literal_eval(mark.args[0]), f"{path.name}:{node.name}"
-
-
-def _is_demand(mark: ast.expr) -> bool:
-    return isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.demand"

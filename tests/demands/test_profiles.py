@@ -1,6 +1,7 @@
 """A profile describes, a plan decides, and nobody else looks into either."""
 
 import ast
+import functools
 import itertools
 from typing import Literal, get_args
 
@@ -23,6 +24,7 @@ def structs_of(declared: object) -> list[type[msgspec.Struct]]:
     return [each for each in found if issubclass(each, msgspec.Struct)]
 
 
+@functools.cache
 def below(struct: type[msgspec.Struct]) -> set[type[msgspec.Struct]]:
     """Return a struct and all that its fields may hold."""
     found = {struct}

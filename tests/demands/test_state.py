@@ -35,8 +35,7 @@ def never_changes(value: Any) -> bool:
     if isinstance(value, msgspec.Struct):
         return value.__struct_config__.frozen
     if dataclasses.is_dataclass(value):
-        params: Any = type(value).__dataclass_params__  # type: ignore[attr-defined]
-        return bool(params.frozen)
+        return bool(vars(type(value))["__dataclass_params__"].frozen)
     return isinstance(value, type | enum.Enum | tuple)
 
 

@@ -26,7 +26,8 @@ def shop(lake: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def sell(shop: ModuleType) -> Sell:
     """Run the whole shop, with these receipts if any are given."""
-    job = shop.defs.resolve_implicit_global_asset_job_def()
+    definitions: dg.Definitions = shop.defs
+    job = definitions.resolve_implicit_global_asset_job_def()
 
     def selling(*receipts: str) -> dg.ExecuteInProcessResult:
         ops = {"receipts": {"config": {"receipts": [*receipts]}}} if receipts else {}
@@ -36,6 +37,11 @@ def sell(shop: ModuleType) -> Sell:
     return selling
 
 
+def metadata(result: dg.ExecuteInProcessResult, node: str) -> dict[str, Any]:
+    (made,) = result.asset_materializations_for_node(node)
+    return {key: value.value for key, value in made.metadata.items()}
+
+
 def test_the_report_is_made_of_sql_functions_and_frames(sell: Sell, rows: Rows) -> None:
     result = sell()
 
@@ -43,10 +49,10 @@ def test_the_report_is_made_of_sql_functions_and_frames(sell: Sell, rows: Rows) 
         {"sku": "b1", "share": 50.0},
         {"sku": "t1", "share": 50.0},
     ]
-    (made,) = result.asset_materializations_for_node("sales")
-    (function,) = made.metadata["dfsession/udfs"].value.records
+    of_sales = metadata(result, "sales")
+    (function,) = of_sales["dfsession/udfs"].records
     assert function.data["name"] == "net_price"
-    assert made.metadata["dfsession/contract"].value.records
+    assert of_sales["dfsession/contract"].records
 
 
 def test_goods_without_a_rate_break_the_contract_and_nothing_is_written(
@@ -63,7 +69,6 @@ def test_goods_without_a_rate_break_the_contract_and_nothing_is_written(
 
 
 def test_the_lineage_of_a_query_goes_through_the_function(sell: Sell) -> None:
-    (made,) = sell().asset_materializations_for_node("sales")
-    lineage = made.metadata["dagster/column_lineage"].value.deps_by_column
+    lineage = metadata(sell(), "sales")["dagster/column_lineage"].deps_by_column
 
     assert {each.column_name for each in lineage["net"]} == {"gross", "kind"}

@@ -113,7 +113,8 @@ def test_the_launcher_takes_the_values_and_makes_a_client(tmp_path: Path) -> Non
         made = instance.run_launcher
 
     assert isinstance(made, K8sRunLauncher)
-    assert made.run_k8s_config["job_spec_config"] == {"ttlSecondsAfterFinished": 86400}
+    pod: Mapping[str, Any] = made.run_k8s_config
+    assert pod["job_spec_config"] == {"ttlSecondsAfterFinished": 86400}
 
 
 def test_a_step_is_a_pod_with_memory_and_a_directory_to_spill_to(
@@ -123,10 +124,10 @@ def test_a_step_is_a_pod_with_memory_and_a_directory_to_spill_to(
     asked = dg.validate_run_config(job, {})["execution"]["k8s"]["step_k8s_config"]
 
     manifest = construct_dagster_k8s_job(
-        DagsterK8sJobConfig(job_image="lake:1", dagster_home="/opt/dagster"),
+        DagsterK8sJobConfig(job_image="lake:1", dagster_home="/dagster"),
         ["dagster", "api", "execute_step"],
         "step",
-        UserDefinedDagsterK8sConfig.from_dict(asked),
+        UserDefinedDagsterK8sConfig(**asked),
     ).to_dict()
 
     pod = manifest["spec"]["template"]["spec"]
@@ -156,11 +157,10 @@ def test_the_workspace_names_the_port_of_the_image() -> None:
 
 
 def test_every_asset_is_in_the_pool(in_kubernetes: dg.Definitions) -> None:
-    assets = in_kubernetes.assets or ()
-    pools = {
-        pool
-        for each in assets
+    assets = [
+        each
+        for each in in_kubernetes.assets or ()
         if isinstance(each, dg.AssetsDefinition)
-        for pool in each.node_def.pools
-    }
-    assert pools == {"datafusion"}
+    ]
+    assert len(assets) == 3
+    assert all(each.node_def.pools == {"datafusion"} for each in assets)

@@ -55,6 +55,13 @@ def refused(run: Run, asset: dg.AssetsDefinition, **options: Any) -> ContractErr
     return error.value
 
 
+def test_rows_with_text_views_are_shown_as_others_are(run: Run) -> None:
+    query = "SELECT NULL::bigint AS id, arrow_cast('a', 'Utf8View') AS name"
+    (broken,) = refused(run, promising({"not_null": ["id"]}, query)).broken
+
+    assert broken == ("not_null id", 1, ({"id": None, "name": "a"},))
+
+
 def test_every_broken_rule_is_told_with_its_count_and_five_examples(
     run: Run, lake: Path
 ) -> None:

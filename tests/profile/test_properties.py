@@ -91,7 +91,6 @@ def with_leaf(part: Any, path: str, value: Any) -> Any:
 PROFILES = values_of(SessionProfile)
 
 
-@pytest.mark.demand("D40")
 @given(PROFILES)
 @settings(max_examples=20)
 def test_a_profile_survives_being_written_and_read(profile: SessionProfile) -> None:
@@ -115,7 +114,6 @@ def test_what_is_laid_over_a_base_in_full_is_what_comes_out(
     )
 
 
-@pytest.mark.demand("D54")
 @given(st.data(), PROFILES)
 @settings(max_examples=40)
 def test_any_changed_leaf_makes_another_profile_and_another_plan(

@@ -14,7 +14,12 @@ from dagster_dfsession import DataFusionDeltaIOManager, DataFusionSessionResourc
 from dagster_dfsession.pool.cache import PROCESS_SESSIONS
 
 HOME = Path(os.environ.get("RUNS_HOME", "."))
-EXECUTORS = {"in_process": dg.in_process_executor, "multi": dg.multiprocess_executor}
+# Steps are forked from a process that has imported Dagster and the engine.
+FORKED = {"forkserver": {"preload_modules": ["dagster_dfsession.steps.publish"]}}
+EXECUTORS = {
+    "in_process": dg.in_process_executor,
+    "multi": dg.multiprocess_executor.configured({"start_method": FORKED}),
+}
 LONGEST_S = 60
 
 

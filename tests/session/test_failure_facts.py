@@ -199,6 +199,6 @@ def test_what_nobody_foresaw_is_told_whole(session: Session) -> None:
         str(error) == "computing it: Quantum error: the cat is neither dead nor alive"
     )
     assert error.kind == "engine"
-    real = failure(session, "SELECT date_trunc('nope', now())")
+    real = failure(session, "SELECT digest('a', 'nope')")
     assert real.kind == "engine"
-    assert "Unsupported date_trunc granularity: 'nope'" in str(real)
+    assert "nope" in str(real)

@@ -201,3 +201,47 @@ def test_types_and_shapes_that_do_not_fit(session: Session) -> None:
             ),
         }
     )
+
+
+def test_parts_and_words_that_are_not_there(session: Session) -> None:
+    assert told(
+        session,
+        "SELECT named_struct('a', 1)['b']",
+        "SELECT arrow_cast(1, 'Int')",
+        "SELECT date_trunc('dya', now())",
+        "SELECT date_part('foo', now())",
+        "SELECT regexp_match(dest, '(') FROM flights",
+        "SELECT dest FROM flights HAVING stops > 1",
+        "SELECT dest FROM flights LIMIT -1",
+    ) == snapshot(
+        {
+            "SELECT named_struct('a', 1)['b']": (
+                "column",
+                ", line 1, column 29: the struct has no field b. SELECT arrow_typeof(...) of the struct shows those it has.",
+            ),
+            "SELECT arrow_cast(1, 'Int')": (
+                "arguments",
+                ": Unsupported type 'Int'. Must be a supported arrow type name such as 'Int32' or 'Timestamp(ns)'. The function takes no such text.",
+            ),
+            "SELECT date_trunc('dya', now())": (
+                "arguments",
+                "computing it: Unsupported date_trunc granularity: 'dya'. Supported values are: microsecond, millisecond, second, minute, hour, day, week, month, quarter, year. The function takes no such text.",
+            ),
+            "SELECT date_part('foo', now())": (
+                "arguments",
+                "computing it: Date part 'foo' not supported. The function takes no such text.",
+            ),
+            "SELECT regexp_match(dest, '(') FROM flights": (
+                "arguments",
+                "computing it: Regular expression did not compile: Syntax( ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~ regex parse error: ( ^ error: unclosed group ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~ ). The function takes no such text.",
+            ),
+            "SELECT dest FROM flights HAVING stops > 1": (
+                "group_by",
+                ": HAVING has flights.stops > Int64(1) in it, and the query has no groups. Write it in WHERE, or aggregate.",
+            ),
+            "SELECT dest FROM flights LIMIT -1": (
+                "value",
+                "computing it: LIMIT is -1, and counts rows. Give 0 or more.",
+            ),
+        }
+    )

@@ -20,7 +20,6 @@ def wait_for(spans: Spans, name: str, count: int) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.demand("D75")
 def test_the_steps_of_a_run_continue_the_trace_of_its_launch(tmp_path: Path) -> None:
     with collecting() as (endpoint, spans):
         launch(tmp_path / "home", endpoint)
