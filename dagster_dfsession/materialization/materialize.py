@@ -118,7 +118,7 @@ def materialize(
     started = time.perf_counter()
     session = lease.session.snapshot()
     policy = policy_of(target, lease.session.plan.materialization)
-    traced = {
+    traced: Any = {
         "asset": "/".join(target.key),
         "partition": ",".join(target.partition_keys) or None,
         "run_id": lease.scope.run_id,

@@ -88,7 +88,9 @@ def _functions(plan: Plan) -> dict[int, str]:
 
 def _relation(relation: Rel, at: At) -> Rows:
     kind = relation.WhichOneof("rel_type")
-    found = None if kind is None else getattr(relation, kind)
+    if kind is None:
+        raise QueryError("Substrait has a relation of no kind")
+    found = getattr(relation, kind)
     made = _rows(found, at)
     if found.common.WhichOneof("emit_kind") != "emit":
         return made

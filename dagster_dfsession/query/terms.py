@@ -139,8 +139,8 @@ def _column(reference: Any, at: At) -> Term:
         "child"
     ):
         if root == "root_reference":
-            return at.scopes[-1].columns[place.field]
+            return at.scopes[-1].columns[int(place.field)]
         if root == "outer_reference":
             around = at.scopes[-1 - int(reference.outer_reference.steps_out)]
-            return around.columns[place.field]
+            return around.columns[int(place.field)]
     raise QueryError(f"Substrait has a reference of the kind {root}, not known here")

@@ -73,7 +73,7 @@ def test_all_steps_of_a_run_and_its_io_manager_have_one_session(
     assert key[0] == result.run_id
     assert seen.holders == [{key: 2}, {key: 2}]  # the resource and the IO manager's
     assert [len(each) for each in seen.directories] == [1, 1]
-    assert seen.directories[0][0].startswith(f"dfsession_{result.run_id[:8]}_")
+    assert seen.directories[0][0].startswith(f"dfsession_{result.run_id}_")
 
 
 def test_a_step_finds_none_of_the_names_of_the_step_before(

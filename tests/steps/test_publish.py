@@ -92,7 +92,9 @@ def test_a_query_that_fails_leaves_neither_table_nor_record(
     def failing(dfsession: DataFusionSessionResource) -> Any:
         return dfsession.sql("SELECT 1 / (x - 1) AS y FROM (VALUES (1)) AS t(x)")
 
-    with pytest.raises(QueryError, match=r"computing failing: a number was divided by zero"):
+    with pytest.raises(
+        QueryError, match=r"computing failing: a number was divided by zero"
+    ):
         run(failing)
     assert not [path for path in lake.rglob("*") if path.is_file()]
 

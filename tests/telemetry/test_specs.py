@@ -102,7 +102,7 @@ def test_a_session_is_recorded_once_after_all_of_its_phases() -> None:
     wrong = SessionProfile(name="told", settings={"datafusion.nothing": "1"})
     with pytest.raises(SettingError):
         open_session(plan_session(wrong), recorder=recorder)
-    assert recorder.entries == ()
+    assert not recorder.entries
 
     plan = plan_session(SessionProfile(name="told"))
     with open_session(plan, recorder=recorder) as session:
