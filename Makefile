@@ -23,8 +23,12 @@ demo: $(READY)  ## materialize the demo's assets
 	$(BIN)/python definitions.py
 
 # loadfile: the examples of a document build on one another, so a worker has them all.
-test: $(READY)  ## every test, doctest and README example, with coverage
-	$(BIN)/python -m pytest $(PYTEST_ARGS) -n auto --dist loadfile --inline-snapshot=disable --cov
+test: $(READY)  ## every test, doctest and README example
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -n auto --dist loadfile --inline-snapshot=disable
+
+# By itself: watching every line makes the tests take half as long again.
+coverage: $(READY)  ## the same, and which lines they run
+	$(MAKE) test PYTEST_ARGS="$(PYTEST_ARGS) --cov"
 
 demands: $(READY)  ## the demands of the design reviews: each with its tests and their status
 	$(BIN)/python -m pytest -p tests.demands.table -m demand -n auto --inline-snapshot=disable --quiet \

@@ -69,6 +69,7 @@ def sql_asset(
     Raises:
         QueryError: The engine cannot read the query, or a parameter has no value.
         PartitionError: It names a partition value that the asset has not.
+        DeltaError: There is no such mode.
 
     Examples:
         >>> slow = sql_asset(

@@ -156,7 +156,7 @@ def plan_session(profile: SessionProfile) -> SessionPlan:
         >>> from dagster_dfsession import SessionProfile
         >>> plan = plan_session(SessionProfile(name="dev"))
         >>> [step.phase.value for step in plan.steps][:3]
-        ['context', 'filesystems', 'catalogs']
+        ['context', 'filesystems', 'planning_extensions']
     """
     settings = plan_settings(profile)
     return SessionPlan(

@@ -148,13 +148,13 @@ def check_definition(metadata: Mapping[str, Any] | None, key: Sequence[str]) -> 
     """Refuse an asset whose definition says two things; an output may say another.
 
     Raises:
-        DeltaError: It does.
+        DeltaError: It does, or names a mode that there is not.
     """
-    stated = plain_metadata(metadata)
-    mode = stated.get(MODE, MERGE)
+    stated, name = plain_metadata(metadata), "/".join(key)
+    mode = _choice(MODE, stated.get(MODE, MERGE), get_args(WriteMode), name)
     if MERGE in stated and mode != MERGE:
         raise DeltaError(
-            f"asset {'/'.join(key)!r} has a {MERGE!r} in its metadata, and the mode "
+            f"asset {name!r} has a {MERGE!r} in its metadata, and the mode "
             f"{mode!r}, which would leave it out. Leave out one of the two; to write "
             "one output otherwise, set the mode in the metadata of the output."
         )

@@ -270,6 +270,7 @@ def test_its_session_may_have_another_name() -> None:
         ("SELECT $partition_key", {}, PartitionError, "the asset has no partitions"),
         ("SELECT $partition_end", {"partitions_def": dg.StaticPartitionsDefinition(["a"])}, PartitionError, "no windows of time"),
         ("SELECT 1", {"mode": "append", "metadata": {"merge": {"on": "a"}}}, DeltaError, "leave it out"),
+        ("SELECT 1", {"mode": "apend"}, DeltaError, "Did you mean 'append'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_where_it_is_written(
