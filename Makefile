@@ -24,13 +24,14 @@ demo: $(READY)  ## materialize the demo's assets
 
 # loadfile: the examples of a document build on one another, so a worker has them all.
 test: $(READY)  ## every test, doctest and README example
-	$(BIN)/python -m pytest $(PYTEST_ARGS) -n auto --dist loadfile --inline-snapshot=disable
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -n auto --dist loadfile --no-loadscope-reorder \
+		--inline-snapshot=disable
 
 # By itself: watching every line makes the tests take half as long again.
 coverage: $(READY)  ## the same, and which lines they run
 	$(MAKE) test PYTEST_ARGS="$(PYTEST_ARGS) --cov"
 
-demands: $(READY)  ## the demands of the design reviews: each with its tests and their status
+demands: $(READY)  ## the demands that the design has to meet: each with its tests and their status
 	$(BIN)/python -m pytest -p tests.demands.table -m demand -n auto --inline-snapshot=disable --quiet \
 		$$(grep -rl --include='test_*.py' 'mark[.]demand' tests)
 
