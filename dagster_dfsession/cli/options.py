@@ -18,6 +18,7 @@ from dagster_dfsession.code_location import (
     read_workspace,
 )
 from dagster_dfsession.errors import CodeLocationError
+from dagster_dfsession.history.materializations import find_materialized
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -120,5 +121,37 @@ def instance_option(command: Callable[..., R]) -> Callable[..., R]:
     def wrapped(*, dagster_home: Path | None, **options: Any) -> R:
         with opened_instance(dagster_home) as instance:
             return command(instance=instance, **options)
+
+    return wrapped
+
+
+def materialization_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Let a command be told which materialization of an ASSET.
+
+    It gets it as `made`, with its `location`.
+    """
+
+    @click.argument("asset")
+    @click.option(
+        "--run", "run_id", help="The run, or how its id begins.  [default: last]"
+    )
+    @click.option(
+        "--partition", help="A partition key.  [default: that of the last run]"
+    )
+    @location_options
+    @instance_option
+    @functools.wraps(command)
+    def wrapped(
+        *,
+        location: CodeLocation,
+        instance: dg.DagsterInstance,
+        asset: str,
+        run_id: str | None,
+        partition: str | None,
+        **options: Any,
+    ) -> R:
+        key = location.key(asset)
+        made = find_materialized(instance, key, run_id=run_id, partition=partition)
+        return command(location=location, made=made, **options)
 
     return wrapped

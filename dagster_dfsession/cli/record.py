@@ -4,18 +4,12 @@ import textwrap
 from collections.abc import Iterator
 
 import click
-import dagster as dg
 from rich.console import RenderableType
 from rich.table import Table
 
-from dagster_dfsession.cli.options import (
-    instance_option,
-    json_option,
-    location_options,
-)
+from dagster_dfsession.cli.options import json_option, materialization_options
 from dagster_dfsession.cli.output import pairs, show, spaced, table
 from dagster_dfsession.code_location import CodeLocation
-from dagster_dfsession.history.materializations import find_materialized
 from dagster_dfsession.materialization.records import QueryRecord, SessionRecord
 from dagster_dfsession.plan.classification import changes_results
 from dagster_dfsession.replay.materialized import Materialized, read_record
@@ -26,19 +20,12 @@ _DIGITS = 16
 
 
 @click.command
-@click.argument("asset")
-@click.option("--run", "run_id", help="The run, or how its id begins.  [default: last]")
-@click.option("--partition", help="A partition key.  [default: that of the last run]")
-@location_options
-@instance_option
+@materialization_options
 @json_option
 def command(
     *,
     location: CodeLocation,
-    instance: dg.DagsterInstance,
-    asset: str,
-    run_id: str | None,
-    partition: str | None,
+    made: Materialized,
     as_json: bool,
 ) -> None:
     """Show the session that made ASSET: settings, functions, inputs and plan.
@@ -52,8 +39,6 @@ def command(
         dfsession record daily_delays --partition 2013-02-01
         dfsession record busy_routes --run 1f3c --json | jq .record.session.settings
     """  # noqa: D301  # click's mark for a paragraph that stays as it is
-    key = location.key(asset)
-    made = find_materialized(instance, key, run_id=run_id, partition=partition)
     record = read_record(made, location.lakes)
     result = {"materialized": made, "record": record}
     show(result, spaced(*_parts(made, record)), as_json=as_json)

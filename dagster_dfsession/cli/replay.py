@@ -4,34 +4,23 @@ import click
 import dagster as dg
 from rich.text import Text
 
-from dagster_dfsession.cli.options import (
-    instance_option,
-    json_option,
-    location_options,
-)
+from dagster_dfsession.cli.options import json_option, materialization_options
 from dagster_dfsession.cli.output import show, working
 from dagster_dfsession.code_location import CodeLocation
-from dagster_dfsession.history.materializations import find_materialized
 from dagster_dfsession.replay.again import replay
+from dagster_dfsession.replay.materialized import Materialized
 from dagster_dfsession.replay.report import replay_report
 
 DIFFERENT = 1
 
 
 @click.command
-@click.argument("asset")
-@click.option("--run", "run_id", help="The run, or how its id begins.  [default: last]")
-@click.option("--partition", help="A partition key.  [default: that of the last run]")
-@location_options
-@instance_option
+@materialization_options
 @json_option
 def command(
     *,
     location: CodeLocation,
-    instance: dg.DagsterInstance,
-    asset: str,
-    run_id: str | None,
-    partition: str | None,
+    made: Materialized,
     as_json: bool,
 ) -> None:
     """Run what ASSET was made of again, and compare with what was written.
@@ -49,9 +38,7 @@ def command(
         dfsession replay daily_delays --partition 2013-02-01
         dfsession replay busy_routes --run 1f3c --json
     """  # noqa: D301  # click's mark for a paragraph that stays as it is
-    key = location.key(asset)
-    made = find_materialized(instance, key, run_id=run_id, partition=partition)
-    configured = location.session(key).plan()
+    configured = location.session(dg.AssetKey(made.asset)).plan()
     with working(f"replaying {made}"):
         replayed = replay(made, location.lakes, configured=configured)
     report = Text(replay_report(replayed), overflow="fold")

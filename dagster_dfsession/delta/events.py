@@ -17,9 +17,8 @@ _TEXT: pa.DataType = pa.string()
 _COUNT: pa.DataType = pa.int64()
 _DAY: pa.DataType = pa.date32()
 _TIME: pa.DataType = pa.timestamp("us", tz="UTC")
-COLUMNS = pa.schema(
+ENTRY = pa.schema(
     [
-        ("day", _DAY),
         ("at", _TIME),
         ("kind", _TEXT),
         ("name", _TEXT),
@@ -34,6 +33,8 @@ COLUMNS = pa.schema(
         ("payload", _TEXT),
     ]
 )
+"""What `Entry.flat` has."""
+COLUMNS = ENTRY.insert(0, pa.field("day", _DAY))
 
 
 def events_location(lake: Lake) -> Location:

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from datafusion.catalog import Table
 
+from dagster_dfsession.delta.events import ENTRY
+
 SYSTEM_SCHEMA = "dfsession"
 
 Row: TypeAlias = Mapping[str, Any]
@@ -93,22 +95,7 @@ COLUMNS: Mapping[str, pa.Schema] = MappingProxyType(
                 ("description", _TEXT),
             ]
         ),
-        "artifacts": pa.schema(
-            [
-                ("at", _TIME),
-                ("kind", _TEXT),
-                ("name", _TEXT),
-                ("version", _COUNT),
-                ("schema", _TEXT),
-                ("run_id", _TEXT),
-                ("step", _TEXT),
-                ("attempt", _COUNT),
-                ("pid", _COUNT),
-                ("trace_id", _TEXT),
-                ("span_id", _TEXT),
-                ("payload", _TEXT),
-            ]
-        ),
+        "artifacts": ENTRY,
         "caches": pa.schema(
             [
                 ("cache", _TEXT),
