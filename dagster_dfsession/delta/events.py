@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 from datafusion.catalog import Table
 
+from dagster_dfsession.delta.entries import ENTRY
 from dagster_dfsession.delta.location import OWN_PREFIX, Lake, Location, open_table
 from dagster_dfsession.delta.provider import provider_of
 from dagster_dfsession.delta.request import WriteRequest
@@ -13,28 +14,7 @@ from dagster_dfsession.errors import DeltaError
 from dagster_dfsession.telemetry.sink import Entry
 
 EVENTS = f"{OWN_PREFIX}/events"
-_TEXT: pa.DataType = pa.string()
-_COUNT: pa.DataType = pa.int64()
-_DAY: pa.DataType = pa.date32()
-_TIME: pa.DataType = pa.timestamp("us", tz="UTC")
-ENTRY = pa.schema(
-    [
-        ("at", _TIME),
-        ("kind", _TEXT),
-        ("name", _TEXT),
-        ("version", _COUNT),
-        ("schema", _TEXT),
-        ("run_id", _TEXT),
-        ("step", _TEXT),
-        ("attempt", _COUNT),
-        ("pid", _COUNT),
-        ("trace_id", _TEXT),
-        ("span_id", _TEXT),
-        ("payload", _TEXT),
-    ]
-)
-"""What `Entry.flat` has."""
-COLUMNS = ENTRY.insert(0, pa.field("day", _DAY))
+COLUMNS = pa.schema([("day", pa.date32()), *ENTRY])
 
 
 def events_location(lake: Lake) -> Location:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from datafusion.catalog import Table
 
-from dagster_dfsession.delta.events import ENTRY
+from dagster_dfsession.delta.entries import ENTRY
 
 SYSTEM_SCHEMA = "dfsession"
 
