@@ -2,6 +2,7 @@
 
 import bisect
 import itertools
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +15,9 @@ from dagster_dfsession.materialization.contract_rows import RuleKept
 
 TYPES: Mapping[type, str] = MappingProxyType({bool: "bool", int: "int", str: "string"})
 
+LINE_CHARS = 76
+"""As many fit beside a key in a window 1920 pixels wide. Dagster's page breaks no line
+of code, and a longer one makes the whole table of metadata scroll sideways."""
 BROKEN_RULE = "breaks rule"
 
 
@@ -83,14 +87,15 @@ def _cell(value: object) -> str | None:
 
 def plan_text(text: str, chars: int, *, below: str = "") -> dg.MarkdownMetadataValue:
     """Return the first lines of a plan, how many are left out, and what is below it."""
-    lines = "\n".join(bounded(line, 110) for line in text.splitlines())
+    lines = "\n".join(part for line in text.splitlines() for part in wrapped(line))
     shown = f"{_first_lines(lines, chars)}\n\n{below}".rstrip()
     return dg.MetadataValue.md(f"```text\n{shown}\n```")
 
 
 def sql_text(query: str, chars: int = 4000) -> dg.MarkdownMetadataValue:
     """Return the first lines of a query, and how many are left out."""
-    lines = "\n".join(bounded(line, 110) for line in query.strip("\n").splitlines())
+    told = query.strip("\n").splitlines()
+    lines = "\n".join(part for line in told for part in wrapped(line))
     return dg.MetadataValue.md(f"```sql\n{_first_lines(lines, chars)}\n```")
 
 
@@ -128,6 +133,20 @@ def fewer_columns(schema: dg.TableSchema, budget: int) -> dg.TableSchema:
         keeps, budget, key=lambda keep: size_of({"columns": first(keep)})
     )
     return first(max(fitting - 1, 0))
+
+
+def wrapped(line: str, chars: int = LINE_CHARS) -> list[str]:
+    """Return a line as lines of bounded length; those that go on stand further in.
+
+    Examples:
+        >>> wrapped("  Filter: a > 1 AND b > 2", 20)
+        ['  Filter: a > 1 AND', '      b > 2']
+    """
+    indent = line[: len(line) - len(line.lstrip())]
+    further = f"{indent}    "[: chars // 2]
+    return textwrap.wrap(
+        line, chars, subsequent_indent=further, break_on_hyphens=False
+    ) or [""]
 
 
 def bounded(text: str, chars: int) -> str:

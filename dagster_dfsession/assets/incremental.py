@@ -1,15 +1,21 @@
 """Queries that read what their table does not have yet."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import dagster as dg
 import msgspec
 
 from dagster_dfsession.assets.model import Incremental
-from dagster_dfsession.errors import DeltaError, QueryError, TableNotFoundError
+from dagster_dfsession.errors import (
+    DeltaError,
+    QueryError,
+    did_you_mean,
+    listing,
+)
 from dagster_dfsession.metadata.keys import FULL_REFRESH_TAG
-from dagster_dfsession.plan.quoting import quoted_identifier
+from dagster_dfsession.pool.watermark import read_watermark
+from dagster_dfsession.resources import DataFusionSessionResource
 from dagster_dfsession.session.catalog import TableName
 from dagster_dfsession.session.sql_text import tokens
 
@@ -21,32 +27,58 @@ class Watermark(msgspec.Struct, frozen=True):
 
     Attributes:
         column: It.
-        table: The table, as SQL spells it.
+        table: Schema and name of the table.
         start: The value while the table has no rows.
+        asset: Its name, for messages.
+        mode: How the rows are written.
     """
 
     column: str
-    table: str
-    start: Any = None
+    table: TableName
+    start: Any
+    asset: str
+    mode: str
 
-    def value(self, session: Any) -> Any:
+    def value(self, session: DataFusionSessionResource, *, everything: bool) -> Any:
         """Return the maximum at the version that the run reads, or the start.
 
+        Args:
+            session: Of the step.
+            everything: Begin at the start, wherever the table has come.
+
         Raises:
-            QueryError: The table has no such column.
+            QueryError: The table has no such column, or it tells nothing of the rows
+                that are there.
         """
-        column = quoted_identifier(self.column)
-        query = f"SELECT max({column}) AS newest FROM {self.table}"  # noqa: S608  # names, quoted
-        try:
-            with session.stream(query) as result:
-                newest = result.to_table().column("newest")[0]
-        except TableNotFoundError:
+        newest = read_watermark(self.column, self.table, session.run, session.lease)
+        if everything:
             return self.start
-        return newest if newest.is_valid else self.start
+        if newest.value is None and newest.rows and self.mode == "append":
+            raise QueryError(
+                f"asset {self.asset!r} is incremental, its table has {newest.rows} "
+                f"rows, and {self.column!r} is NULL in each: to begin at the start "
+                "again would append them once more. Give them a value, or launch a "
+                f"run with the tag {FULL_REFRESH_TAG}=true"
+            )
+        return self.start if newest.value is None else newest.value
+
+    def check_made(self, columns: Collection[str]) -> None:
+        """Refuse rows that would not say how far the table has come.
+
+        Raises:
+            QueryError: The column is not among theirs.
+        """
+        if self.column not in columns:
+            raise QueryError(
+                f"asset {self.asset!r} is incremental by {self.column!r}, and its query "
+                f"returns {listing(columns)}."
+                f"{did_you_mean(self.column, columns)} Select that column too: its "
+                "maximum is where the next run begins"
+            )
 
 
 def watermark_of(
-    incremental: Incremental, table: TableName, sql: str, asset: str
+    incremental: Incremental, table: TableName, sql: str, asset: str, mode: str
 ) -> Watermark:
     """Return what an incremental query binds.
 
@@ -60,8 +92,9 @@ def watermark_of(
         ...     ("raw", "t"),
         ...     "SELECT $watermark",
         ...     "raw/t",
-        ... ).table
-        '"raw"."t"'
+        ...     "append",
+        ... ).column
+        'at'
     """
     words = [each.value.lower() for each in tokens(sql)]
     asked = f"${WATERMARK}"
@@ -83,8 +116,10 @@ def watermark_of(
         )
     return Watermark(
         column=incremental.watermark,
-        table=".".join(map(quoted_identifier, table)),
+        table=table,
         start=incremental.start,
+        asset=asset,
+        mode=mode,
     )
 
 

@@ -57,8 +57,9 @@ class SqlQuery(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         if self.watermark is None:
             return session.sql(self.sql, params={**self.params, **values})
         everything = reads_all(context)
-        since = self.watermark.start if everything else self.watermark.value(session)
+        since = self.watermark.value(session, everything=everything)
         frame = session.sql(self.sql, params={**self.params, WATERMARK: since})
+        self.watermark.check_made(frame.schema().names)
         if everything:  # these rows replace those that are there
             context.add_output_metadata({MODE: "overwrite"})
         return frame

@@ -97,6 +97,7 @@ def sql_asset(
             table_name(key.path, home),
             sql,
             key.to_user_string(),
+            f"{mode}",
         ),
     )
     read = {dg.AssetKey(asset_key(each, home)) for each in named_tables(sql, profile)}

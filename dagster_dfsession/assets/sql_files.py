@@ -97,7 +97,9 @@ def _definitions(
         session_key=session_key,
         watermark=None
         if model.incremental is None
-        else watermark_of(model.incremental, table, file.sql, key.to_user_string()),
+        else watermark_of(
+            model.incremental, table, file.sql, key.to_user_string(), f"{model.mode}"
+        ),
     )
     metadata = {
         **file_metadata(file, key),

@@ -2,7 +2,8 @@
 
 Whoever reads changes takes note of whose turn it was: a number that each commit made
 of changes raises by one. It commits only if it still is. The numbers are transaction
-ids of the table, which Delta Lake itself compares where two commits meet.
+ids of the table, which Delta Lake itself compares where two commits meet. Rows after a
+watermark are changes too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,6 +34,19 @@ def turn_of(asset: str, source: str, key: str = "") -> str:
     if not key:
         return name
     return f"{name}/{content_hash('partition_keys', 1, (key,))[:_KEY_DIGITS]}"
+
+
+def watermark_turn(asset: str) -> str:
+    """Return what the commits are counted by that are made of rows after a watermark.
+
+    Args:
+        asset: The asset key, its parts joined by `/`.
+
+    Examples:
+        >>> watermark_turn("mart/new_flights")
+        'dfsession/watermark/mart/new_flights'
+    """
+    return f"dfsession/watermark/{asset}"
 
 
 def turns_taken(

@@ -1,20 +1,21 @@
 """What Dagster is told of a materialization."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
 from dagster_dfsession.delta.cursor import dump_cursor
 from dagster_dfsession.display import (
-    arrow_table_schema,
+    LINE_CHARS,
     bounded,
     contract_table,
     plan_text,
-    table_of,
+    wrapped,
 )
 from dagster_dfsession.materialization.materialize import Materialization
-from dagster_dfsession.materialization.records import Change, InputRecord
+from dagster_dfsession.materialization.records import Change
 from dagster_dfsession.metadata.budget import Metadata, within_budget
+from dagster_dfsession.metadata.columns import described_columns
 from dagster_dfsession.metadata.keys import (
     BYTES_SCANNED,
     CHANGES,
@@ -60,23 +61,28 @@ from dagster_dfsession.metadata.lineage import (
     lineage_table,
     short_lineage_table,
 )
+from dagster_dfsession.metadata.tables import inputs_table, settings_table, udfs_table
 from dagster_dfsession.plan.build import Reporting
-from dagster_dfsession.plan.classification import changes_results, hashed_settings
 from dagster_dfsession.profile.diagnostics import Explain, ExplainAnalyze, ExplainOff
 from dagster_dfsession.query.explain import slowest_text
-from dagster_dfsession.session.engine_settings import default_settings
 from dagster_dfsession.session.runtime import SessionRuntime
 
 TAG_DIGITS = 16
 NO_CHANGES = "none"
 FIRST = "first materialization"
 CHANGES_SHOWN = 12
+CHANGE_CHARS = 300
 SHORT_PLAN = 600
 """Characters of the plan where everything together is over the budget."""
 
 
 def materialization_metadata(
-    made: Materialization, *, record: str, changes: str, reporting: Reporting
+    made: Materialization,
+    *,
+    record: str,
+    changes: str,
+    reporting: Reporting,
+    declared: dg.TableSchema | None = None,
 ) -> Metadata:
     """Return all metadata of one materialization, within the budget.
 
@@ -85,17 +91,18 @@ def materialization_metadata(
         record: Path of its record below the lake's root.
         changes: From `changes_text`.
         reporting: How much of the plan is shown.
+        declared: What the definition says of the columns.
     """
     entries = {
-        **_table(made),
+        **_table(made, declared),
         **_hashes(made),
         **_merged(made),
         **_measures(made),
         ENGINE: str(made.session.versions),
         CHANGES: dg.MetadataValue.md(changes),
-        INPUTS: _inputs_table(made.inputs, made.files_read),
-        SETTINGS: _settings_table(made.session),
-        UDFS: _udfs_table(made.session),
+        INPUTS: inputs_table(made.inputs, made.files_read),
+        SETTINGS: settings_table(made.session),
+        UDFS: udfs_table(made.session),
         RECORD: record,
     }
     shorter: Metadata = {}
@@ -151,14 +158,21 @@ def changes_text(changes: Sequence[Change]) -> str:
     if not changes:
         return NO_CHANGES
     lines = [
-        f"{sign} {bounded(f'{change.what} = {value}', 88)}"
+        line
         for change in changes[:CHANGES_SHOWN]
         for sign, value in (("-", change.before), ("+", change.after))
         if value is not None
+        for line in _signed(sign, f"{change.what} = {value}")
     ]
     hidden = len(changes) - CHANGES_SHOWN
     more = [f"# and {hidden} more"] if hidden > 0 else []
     return "\n".join(["```diff", *lines, *more, "```"])
+
+
+def _signed(sign: str, text: str) -> list[str]:
+    """Return a line of a diff, divided where it would be too long for the page."""
+    lines = wrapped(bounded(text, CHANGE_CHARS), LINE_CHARS - 2)
+    return [f"{sign} {line}" for line in lines]
 
 
 def _slowest(made: Materialization, explain: Explain) -> str:
@@ -169,7 +183,7 @@ def _slowest(made: Materialization, explain: Explain) -> str:
     return slowest_text(made.operators) if analyzed and made.operators else ""
 
 
-def _table(made: Materialization) -> Metadata:
+def _table(made: Materialization, declared: dg.TableSchema | None) -> Metadata:
     target, written = made.target, made.written
     if target.partitions is None:
         counted = _counted(written.table_rows, written.table_bytes)
@@ -180,7 +194,7 @@ def _table(made: Materialization) -> Metadata:
         )
     return {
         **counted,
-        COLUMN_SCHEMA: arrow_table_schema(written.table_schema),
+        COLUMN_SCHEMA: described_columns(written.table_schema, declared),
         TABLE_NAME: ".".join(target.key),
         DAGSTER_URI: target.location.uri,
         URI: target.location.uri,
@@ -244,54 +258,3 @@ def _measures(made: Materialization) -> Metadata:
         # A file that two scans opened counts twice as read, but was not pruned.
         FILES_PRUNED: max(total - read, 0),
     }
-
-
-def _inputs_table(
-    inputs: Sequence[InputRecord], files_read: Mapping[str, int]
-) -> dg.TableMetadataValue:
-    rows = (
-        {
-            "table": bounded(each.table, 60),
-            "version": each.version,
-            "files read / total": f"{files_read.get(each.table, '-')} / {each.files}",
-            "scan": bounded(each.scan, 80),
-            "partitions": bounded(", ".join(each.partitions), 60),
-            "uri": bounded(each.uri, 120),
-        }
-        for each in inputs
-    )
-    columns = ("table", "version", "files read / total", "scan", "partitions", "uri")
-    return table_of(rows, columns)
-
-
-def _settings_table(session: SessionRuntime) -> dg.TableMetadataValue:
-    defaults = default_settings()
-    rows = (
-        {
-            "key": key.removeprefix("datafusion."),
-            "value": bounded(value, 60),
-            "default": bounded(defaults.get(key, ""), 60),
-            "changes results": changes_results(key),
-        }
-        for key, value in hashed_settings(session.settings).items()
-        if value != defaults.get(key)
-    )
-    return table_of(rows, ("key", "value", "default", "changes results"))
-
-
-def _udfs_table(session: SessionRuntime) -> dg.TableMetadataValue:
-    rows = (
-        {
-            "name": bounded(entry.name, 60),
-            "kind": entry.kind,
-            "signature": bounded(
-                f"({', '.join(entry.signature)}) -> {entry.returns}", 80
-            ),
-            "volatility": entry.volatility,
-            "digest": (entry.digest or "none")[:12],
-            "origin": bounded(entry.origin, 60),
-        }
-        for entry in session.functions.entries
-    )
-    columns = ("name", "kind", "signature", "volatility", "digest", "origin")
-    return table_of(rows, columns)

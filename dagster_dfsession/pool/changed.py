@@ -1,13 +1,15 @@
 """A table of which a step reads what changed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from datafusion.catalog import Table
 
 from dagster_dfsession.delta.changes import START, changes
-from dagster_dfsession.delta.cursor import Position
+from dagster_dfsession.delta.cursor import Cursor, Position
+from dagster_dfsession.delta.location import Location
 from dagster_dfsession.errors import DeltaError
 from dagster_dfsession.plan.hashing import content_hash
+from dagster_dfsession.pool.inputs import LoadedInput
 from dagster_dfsession.pool.tables import OpenedTable
 
 
@@ -67,3 +69,23 @@ class ChangedTable(OpenedTable):
                 "partitions": keys,
             },
         )
+
+
+def cursor_of(inputs: Iterable[LoadedInput]) -> Cursor:
+    """Return how far the tables are read whose changes are among the inputs."""
+    return {"/".join(each.key): each.position for each in _changed(inputs)}
+
+
+def turns_of(inputs: Iterable[LoadedInput], location: Location) -> dict[str, int]:
+    """Return how often each turn of these changes was taken in a table made of them."""
+    return {
+        turn: taken
+        for each in _changed(inputs)
+        for turn, taken in each.turns.get(location.uri, {}).items()
+    }
+
+
+def _changed(inputs: Iterable[LoadedInput]) -> Iterator[ChangedTable]:
+    for each in inputs:
+        if isinstance(each.opened, ChangedTable):
+            yield each.opened

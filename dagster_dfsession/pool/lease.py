@@ -15,7 +15,7 @@ from dagster_dfsession.delta.location import Location
 from dagster_dfsession.delta.native import NativeScans
 from dagster_dfsession.delta.stores import register_store
 from dagster_dfsession.errors import PoolError, TableNotFoundError
-from dagster_dfsession.pool.changed import ChangedTable
+from dagster_dfsession.pool.changed import cursor_of, turns_of
 from dagster_dfsession.pool.inputs import LoadedInput, Narrowing
 from dagster_dfsession.pool.registering import check_name, quoted_name, register_data
 from dagster_dfsession.pool.scope import Scope
@@ -48,6 +48,7 @@ class Lease:
         self._statements: WeakKeyDictionary[DataFrame, Statement] = WeakKeyDictionary()
         self._scans: dict[OpenedTable, NativeScans] = {}
         self._has_frames = False
+        self._turns: dict[str, Mapping[str, int]] = {}
         self._writes: Counter[str] = Counter()
         self._released = False
 
@@ -59,21 +60,16 @@ class Lease:
     @property
     def cursor(self) -> Cursor:
         """How far the step has read the tables whose changes it was given."""
-        return {
-            "/".join(each.opened.key): each.opened.position
-            for each in self._loaded.values()
-            if isinstance(each.opened, ChangedTable)
-        }
+        return cursor_of(self._loaded.values())
 
     def turns(self, location: Location) -> dict[str, int]:
-        """Return how often the turns were taken to commit these changes to a table."""
-        changed = (each.opened for each in self._loaded.values())
-        return {
-            turn: taken
-            for each in changed
-            if isinstance(each, ChangedTable)
-            for turn, taken in each.turns.get(location.uri, {}).items()
-        }
+        """Return how often the turns were taken to commit these rows to a table."""
+        noted = self._turns.get(location.uri, {})
+        return {**turns_of(self._loaded.values(), location), **noted}
+
+    def note_turns(self, location: Location, turns: Mapping[str, int]) -> None:
+        """Have the step write to a table only if nobody takes these turns before."""
+        self._turns[location.uri] = turns
 
     @property
     def names(self) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from dagster_dfsession.delta.events import events_table
@@ -59,7 +60,8 @@ class RunSession:
             run_id: Dagster's run id, or a made-up one outside a run.
             tables: Those of another session of the run; None: there is no other.
             tags: Those of the run; they may say which trace it is part of.
-            log: That of the run, for the sink `dagster`; None: there is none.
+            log: That of the run: told what is cleaned up, and for the sink `dagster`.
+                None: there is none.
             opener: Builds the session.
 
         Raises:
@@ -75,6 +77,7 @@ class RunSession:
         sinks = make_sinks(plan.reporting.sinks, self.tables, log)
         self.recorder = Recorder(run_id, sinks)
         self.trace = RunTrace(run_id, tags, plan.name)
+        self._log: Writes = log or LOG
         self._opener = opener
         self._session: Session | None = None
         self._holding: Holding | None = None
@@ -116,8 +119,9 @@ class RunSession:
             self._end_lease()
             if self._session is not None:
                 with self.trace.current(), span("dfsession.teardown"):
-                    self._session.close()
+                    said = self._closed(self._session)
                     self._session = None
+                    self._log.info(said)
                     self.recorder.record(
                         SessionClosed(
                             profile=self.plan.name, totals=self.recorder.totals.now()
@@ -125,6 +129,17 @@ class RunSession:
                     )
             self.trace.end()
         self.recorder.close()
+
+    def _closed(self, session: Session) -> str:
+        """Close the session; return what the run log is told of it."""
+        spilled = None if session.closed else session.spill_dir
+        session.close()
+        said = f"dfsession: closed the session {self.plan.name!r}"
+        if spilled is None:
+            return said
+        if Path(spilled).exists():
+            return f"{said}; its spill directory {spilled} is left to the janitor"
+        return f"{said} and removed its spill directory {spilled}"
 
     def _serves(self, lease: Lease, scope: Scope) -> bool:
         return not lease.session.closed and scope in (
@@ -157,10 +172,14 @@ class RunSession:
         holding, self._holding = self._holding, None
         if holding is None:
             return
-        lease = holding.lease
+        lease, names = holding.lease, sorted(holding.lease.names)
         try:
             with self.trace.current():
                 holding.end()
+            if names:
+                step = lease.scope.step
+                said = f"dfsession: step {step!r} is over; removed {', '.join(names)}"
+                self._log.info(said)
         except PoolError as error:
             LOG.warning("dropping the session of run %s: %s", self.run_id, error)
             lease.session.close()

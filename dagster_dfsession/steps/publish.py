@@ -18,6 +18,7 @@ from dagster_dfsession.materialization.records import (
     session_changes,
 )
 from dagster_dfsession.materialization.target import Target
+from dagster_dfsession.metadata.columns import declared_columns
 from dagster_dfsession.metadata.entries import (
     FIRST,
     changes_text,
@@ -80,11 +81,19 @@ def publish(
             record=store.put(_record(made, lease.session)),
             changes=changes,
             reporting=plan.reporting,
+            declared=_declared(target, step),
         ),
         by_partition=partition_metadata(made),
         data_version=made.data_version,
         tags=session_tags(made.session),
     )
+
+
+def _declared(target: Target, step: dg.OpExecutionContext) -> dg.TableSchema | None:
+    if not step.has_assets_def:
+        return None
+    by_key = step.assets_def.metadata_by_key
+    return declared_columns(by_key.get(dg.AssetKey(target.key), {}))
 
 
 def _record(made: Materialization, session: Session) -> SessionRecord:

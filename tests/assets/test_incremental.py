@@ -166,8 +166,55 @@ def test_what_cannot_be_incremental_is_refused(
         new(**more)
 
 
-def test_a_watermark_that_is_no_column_is_told(run: Run) -> None:
+def test_a_watermark_that_the_query_does_not_return_is_told_at_once(
+    run: Run, lake: Path
+) -> None:
+    with pytest.raises(QueryError, match="returns id, n. Did you mean 'id'?"):
+        run(events(1), new(incremental={"watermark": "idd"}))
+
+    assert not (lake / "new").exists()
+
+
+def test_a_watermark_that_the_table_lacks_is_told(run: Run) -> None:
     run(events(1), new())
 
     with pytest.raises(QueryError, match="No field named"):
         run(events(1), new(incremental={"watermark": "idd"}))
+
+
+UNKNOWN = "SELECT id, CAST(NULL AS DATE) AS day FROM events WHERE day > $watermark"
+
+
+def test_rows_without_a_watermark_are_not_appended_twice(run: Run, rows: Rows) -> None:
+    since = {"watermark": "day", "start": dt.date(2023, 1, 1)}
+    asset = new(sql=UNKNOWN, incremental=since)
+    run(events(1, 2), asset)
+
+    with pytest.raises(QueryError, match="has 2 rows, and 'day' is NULL in each"):
+        run(events(1, 2), asset)
+    assert len(rows("new")) == 2
+
+    run(events(1, 2), asset, tags=REFRESH)
+    assert len(rows("new")) == 2
+
+
+def test_rows_without_a_watermark_are_merged_again(run: Run, rows: Rows) -> None:
+    since = {"watermark": "day", "start": dt.date(2023, 1, 1)}
+    more = {"mode": "merge", "metadata": {"merge": {"on": "id"}}}
+    for _ in range(2):
+        run(events(1, 2), new(sql=UNKNOWN, incremental=since, **more))
+
+    assert len(rows("new")) == 2
+
+
+def test_a_window_before_the_watermark_finds_late_rows(run: Run, rows: Rows) -> None:
+    asset = new(
+        sql="SELECT id, day FROM events WHERE day > $watermark - INTERVAL '3 days'",
+        mode="merge",
+        metadata={"merge": {"on": "id"}},
+        incremental={"watermark": "day", "start": dt.date(2023, 1, 1)},
+    )
+    run(events(1, 4), asset)
+    run(events(1, 2, 4), asset)
+
+    assert [each["id"] for each in rows("new")] == [1, 2, 4]

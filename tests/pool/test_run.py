@@ -62,6 +62,40 @@ def test_a_step_has_one_lease_and_the_next_step_ends_it(run: RunSession) -> None
     run.close()
 
 
+class Told:
+    """A run log."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, msg: str, /) -> None:
+        self.lines.append(msg)
+
+
+def test_the_run_log_is_told_what_is_cleaned_up(
+    planned: Planned, spill_root: Path
+) -> None:
+    log = Told()
+    run = RunSession(planned(), RUN, log=log)
+    run.lease(ONE).register("t", ROWS)
+    (directory,) = spill_root.iterdir()
+    run.lease(OTHER)
+    run.close()
+
+    assert log.lines == [
+        "dfsession: step 'one' is over; removed run_1a2b3c4d_one_0__t",
+        f"dfsession: closed the session {run.plan.name!r} "
+        f"and removed its spill directory {directory}",
+    ]
+
+
+def test_a_run_that_opened_no_session_has_nothing_to_tell(planned: Planned) -> None:
+    log = Told()
+    RunSession(planned(), RUN, log=log).close()
+
+    assert log.lines == []
+
+
 def test_a_retry_ends_the_attempt_before(run: RunSession) -> None:
     lease = run.lease(ONE)
     lease.register("t", ROWS)
