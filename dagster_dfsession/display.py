@@ -12,12 +12,10 @@ import pyarrow as pa
 
 from dagster_dfsession.errors import BrokenRule
 from dagster_dfsession.materialization.contract_rows import RuleKept
+from dagster_dfsession.query.explain import LINE_CHARS
 
 TYPES: Mapping[type, str] = MappingProxyType({bool: "bool", int: "int", str: "string"})
 
-LINE_CHARS = 76
-"""As many fit beside a key in a window 1920 pixels wide. Dagster's page breaks no line
-of code, and a longer one makes the whole table of metadata scroll sideways."""
 BROKEN_RULE = "breaks rule"
 
 

@@ -168,5 +168,5 @@ def test_many_changes_are_counted_and_long_ones_cut() -> None:
     lines = changes_text(many).splitlines()
     assert lines[-2:] == ["# and 3 more", "```"]
     assert len(lines) == 15
-    assert max(map(len, lines)) == 90
+    assert max(map(len, lines)) == 76
     assert lines[1].endswith("x…")

@@ -45,7 +45,7 @@ def test_the_slowest_operators_are_below_the_plan_of_a_slow_query(run: Run) -> N
     assert any("DataSourceExec: file_groups={1 group: " in each for each in operators)
     times = [float(each.split()[0]) for each in operators]
     assert times == sorted(times, reverse=True)
-    assert all(len(line) <= 90 for line in slowest.splitlines())
+    assert all(len(line) <= 76 for line in slowest.splitlines())
     faster = shown(run, kind="analyze", threshold_ms=3_600_000)["dfsession/plan"]
     assert plan + "\n```" == faster
     assert faster == shown(run, kind="plan")["dfsession/plan"]

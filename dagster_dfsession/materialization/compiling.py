@@ -19,6 +19,7 @@ from dagster_dfsession.materialization.statements import (
     recorded_statement,
 )
 from dagster_dfsession.plan.classification import result_settings
+from dagster_dfsession.pool.asking import optimizing_errors
 from dagster_dfsession.pool.inputs import tables_spelt
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.reading import PROVIDER, Reading, bound
@@ -49,7 +50,7 @@ def compiled(frame: DataFrame, lease: Lease, tables: RunTables) -> PlanArtifact:
     """
     session = lease.session.snapshot()
     scoped = {name: neutral_name(short) for name, short in lease.names.items()}
-    with engine_errors("compiling"):
+    with optimizing_errors(frame, "compiling", lease):
         identity = plan_identity(frame, session, scoped=scoped)
         logical = neutral(frame.logical_plan().display_indent(), scoped)
         physical = neutral(frame.execution_plan().display_indent().rstrip(), scoped)

@@ -19,6 +19,7 @@ from dagster_dfsession.materialization.records import InputRecord, StatementReco
 from dagster_dfsession.materialization.sorting import sorted_frame, sorted_reader
 from dagster_dfsession.materialization.statements import recorded_statement
 from dagster_dfsession.plan.hashing import content_hash
+from dagster_dfsession.pool.asking import optimizing_errors
 from dagster_dfsession.pool.changed import ChangedTable
 from dagster_dfsession.pool.inputs import (
     LoadedInput,
@@ -41,7 +42,6 @@ from dagster_dfsession.query.lineage import Lineage, column_lineage
 from dagster_dfsession.query.planned import Planned, never_optimized
 from dagster_dfsession.query.stream import Execution
 from dagster_dfsession.session.catalog import TableName
-from dagster_dfsession.session.failures import engine_errors
 from dagster_dfsession.session.runtime import SessionRuntime
 
 DATA_HASH_VERSION = 1
@@ -140,7 +140,7 @@ def _query(
     determinism: Determinism,
 ) -> Output:
     scoped = {name: neutral_name(short) for name, short in lease.names.items()}
-    with engine_errors(f"planning {asset}"):
+    with optimizing_errors(frame, f"planning {asset}", lease):
         planned = Planned(never_optimized(frame, lease.session.ctx))
         identity = plan_identity(planned, session, scoped=scoped)
     held = {scoped[name]: digest for name, digest in lease.digests.items()}

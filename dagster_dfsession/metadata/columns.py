@@ -15,9 +15,8 @@ DESCRIPTION_CHARS = 300
 def declared_columns(metadata: Mapping[str, Any]) -> dg.TableSchema | None:
     """Return the columns that a definition describes; None: it describes none."""
     stated = metadata.get(COLUMN_SCHEMA)
-    if isinstance(stated, dg.TableSchemaMetadataValue):
-        return stated.schema
-    return stated if isinstance(stated, dg.TableSchema) else None
+    # Dagster refuses a definition with anything else there.
+    return stated.schema if isinstance(stated, dg.TableSchemaMetadataValue) else stated
 
 
 def described_columns(

@@ -5,13 +5,7 @@ from collections.abc import Iterable, Sequence
 import dagster as dg
 
 from dagster_dfsession.delta.cursor import dump_cursor
-from dagster_dfsession.display import (
-    LINE_CHARS,
-    bounded,
-    contract_table,
-    plan_text,
-    wrapped,
-)
+from dagster_dfsession.display import bounded, contract_table, plan_text
 from dagster_dfsession.materialization.materialize import Materialization
 from dagster_dfsession.materialization.records import Change
 from dagster_dfsession.metadata.budget import Metadata, within_budget
@@ -64,14 +58,13 @@ from dagster_dfsession.metadata.lineage import (
 from dagster_dfsession.metadata.tables import inputs_table, settings_table, udfs_table
 from dagster_dfsession.plan.build import Reporting
 from dagster_dfsession.profile.diagnostics import Explain, ExplainAnalyze, ExplainOff
-from dagster_dfsession.query.explain import slowest_text
+from dagster_dfsession.query.explain import LINE_CHARS, slowest_text
 from dagster_dfsession.session.runtime import SessionRuntime
 
 TAG_DIGITS = 16
 NO_CHANGES = "none"
 FIRST = "first materialization"
 CHANGES_SHOWN = 12
-CHANGE_CHARS = 300
 SHORT_PLAN = 600
 """Characters of the plan where everything together is over the budget."""
 
@@ -158,21 +151,14 @@ def changes_text(changes: Sequence[Change]) -> str:
     if not changes:
         return NO_CHANGES
     lines = [
-        line
+        f"{sign} {bounded(f'{change.what} = {value}', LINE_CHARS - 2)}"
         for change in changes[:CHANGES_SHOWN]
         for sign, value in (("-", change.before), ("+", change.after))
         if value is not None
-        for line in _signed(sign, f"{change.what} = {value}")
     ]
     hidden = len(changes) - CHANGES_SHOWN
     more = [f"# and {hidden} more"] if hidden > 0 else []
     return "\n".join(["```diff", *lines, *more, "```"])
-
-
-def _signed(sign: str, text: str) -> list[str]:
-    """Return a line of a diff, divided where it would be too long for the page."""
-    lines = wrapped(bounded(text, CHANGE_CHARS), LINE_CHARS - 2)
-    return [f"{sign} {line}" for line in lines]
 
 
 def _slowest(made: Materialization, explain: Explain) -> str:

@@ -1,6 +1,7 @@
 """Queries of a run: planned, or read as they come, and told of."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from datafusion import DataFrame
@@ -11,6 +12,7 @@ from dagster_dfsession.pool.run import RunSession
 from dagster_dfsession.query.counted import count_reading
 from dagster_dfsession.query.result import Result
 from dagster_dfsession.query.stream import Execution
+from dagster_dfsession.session.failures import engine_errors, shortened
 from dagster_dfsession.telemetry.payloads import QueryRead
 
 
@@ -30,6 +32,21 @@ def plan_query(
     with run.trace.current():
         frame = lease.sql(query, params=params, tables=tables)
         return explained(frame, lease, run.tables)
+
+
+def optimizing_errors(
+    frame: DataFrame, doing: str, lease: Lease
+) -> AbstractContextManager[None]:
+    """Turn what the engine says as it optimizes a query of a step into our errors.
+
+    Raises:
+        QueryError: It quotes the query where there is one.
+    """
+    statement = lease.statement_of(frame)
+    if statement is None:
+        return engine_errors(doing)
+    query = statement.text
+    return engine_errors(f"{doing}, {shortened(query)!r}", lease.session.asked(query))
 
 
 def read_query(

@@ -72,6 +72,11 @@ WRONG_CALLS: dict[str, tuple[Callable[[LakeSession], Any], type[Exception], str]
         SqlPolicyError,
         "policy forbids",
     ),
+    "a constant that cannot be cast": (
+        lambda lake: lake.compile("SELECT cast('x' AS int) AS n"),
+        QueryError,
+        """compiling, "SELECT cast('x' AS int) AS n": a value is not""",
+    ),
     "a mode": (
         lambda lake: lake.write(lake.compile(QUERY), "t", mode="apend"),  # type: ignore[arg-type]
         QueryError,

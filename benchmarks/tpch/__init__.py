@@ -1,0 +1,1 @@
+"""TPC-H as one graph of assets, for this project and for others."""
