@@ -15,8 +15,15 @@ from dagster_dfsession import (
     DataFusionDeltaIOManager,
     DataFusionSessionResource,
     ProfileError,
+    build_contract_checks,
+    build_janitor_sensor,
+    build_plan_checks,
+    build_session_drift_checks,
+    build_session_drift_sensor,
+    load_sql_assets,
 )
 from demo.assets import ASSETS, MONTHS
+from demo.columns import column_metadata
 from demo.report import materialize_all
 
 HERE = Path(__file__).resolve().parent
@@ -24,25 +31,35 @@ HERE = Path(__file__).resolve().parent
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Return the assets, and the session and the lake that they share.
+    """Return the assets with their checks, and the session and the lake they share.
 
     Raises:
         ProfileError: `DFSESSION_PRESET` names no preset.
     """
     preset = os.environ.get("DFSESSION_PRESET") or "default"
     session = DataFusionSessionResource(preset=preset, udfs=["demo.udfs"])
+    queries = load_sql_assets(HERE / "demo/sql", external=ASSETS, session=session)
     root = lake_root()
 
     def stored(spec: dg.AssetSpec) -> dg.AssetSpec:
         path = spec.key.path
         uri = "/".join([root.rstrip("/"), *path])
-        # The page's Storage panel reads both from the definition alone.
-        return spec.merge_attributes(
-            metadata={"dagster/table_name": ".".join(path), "dagster/uri": uri}
-        )
+        # The page's Storage panel reads these from the definition alone.
+        storage = {"dagster/table_name": ".".join(path), "dagster/uri": uri}
+        return spec.merge_attributes(metadata=storage | column_metadata(path[-1]))
 
+    checks = [each for each in queries if isinstance(each, dg.AssetChecksDefinition)]
+    tables = [each for each in queries if each not in checks]
+    assets = dg.map_asset_specs(stored, [*ASSETS, *tables])
     return dg.Definitions(
-        assets=dg.map_asset_specs(stored, ASSETS),
+        assets=assets,
+        asset_checks=[
+            *checks,
+            *build_plan_checks(assets),
+            *build_contract_checks(assets),
+            *build_session_drift_checks(assets),
+        ],
+        sensors=[build_session_drift_sensor(assets), build_janitor_sensor()],
         resources={
             "dfsession": session,
             "io_manager": DataFusionDeltaIOManager(session=session, root_uri=root),

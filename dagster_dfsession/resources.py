@@ -48,7 +48,8 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
     gone when the step is over. Tables of the lake are found by their asset keys.
 
     Examples:
-        ```python
+        An asset takes it as a parameter.
+
         >>> import dagster as dg
         >>> @dg.asset
         ... def one(dfsession: DataFusionSessionResource) -> None:
@@ -56,8 +57,6 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         >>> dfsession = DataFusionSessionResource(preset="dev")
         >>> result = dg.materialize([one], resources={"dfsession": dfsession})
         {'one': [1]}
-
-        ```
     """
 
     # A misspelt field is an error, and no error shows what the fields hold.

@@ -1,4 +1,4 @@
-"""The demo's assets: five tables of the source, seven derived in two layers.
+"""The demo's Python assets: five tables of the source, four derived from them.
 
 A query finds a table by its asset key. An asset that names a table only in SQL says so
 in `deps` and reads all of it; a parameter is cut down to the step's partitions.
@@ -21,21 +21,36 @@ warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
 KM_A_MILE = 1.609344
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2013-01-01", end_date="2014-01-01")
 
-ARROW = {"arrow", "deltalake"}
-ENGINE = {"datafusion", "deltalake"}
+ARROW = {"arrow", "deltalake", "python"}
+ENGINE = {"datafusion", "deltalake", "python"}
 OWNERS = ["team:flights"]
 # A run over several months is one write, and not one for each.
 AT_ONCE = dg.BackfillPolicy.single_run()
 BY_MONTH = {"partition_expr": "month"}
 
 
-@dg.asset(group_name="source", kinds=ARROW, owners=OWNERS)
+@dg.asset(
+    group_name="source",
+    kinds=ARROW,
+    owners=OWNERS,
+    metadata={"contract": {"unique": ["carrier"], "not_null": ["name"]}},
+)
 def airlines() -> pa.Table:
     """Airlines: one row a carrier code."""
     return read("airlines")
 
 
-@dg.asset(group_name="source", kinds=ARROW, owners=OWNERS)
+@dg.asset(
+    group_name="source",
+    kinds=ARROW,
+    owners=OWNERS,
+    metadata={
+        "contract": {
+            "unique": ["faa"],
+            "checks": {"on earth": "lat BETWEEN -90 AND 90"},
+        }
+    },
+)
 def airports() -> pa.Table:
     """Airports: one row a FAA code; `lat`, `lon` in degrees, `alt` in feet."""
     return read("airports")
@@ -75,32 +90,12 @@ def flights(context: dg.AssetExecutionContext) -> pa.Table:
     return read_flights([dt.date.fromisoformat(key) for key in context.partition_keys])
 
 
-@dg.asset(group_name="joined", kinds=ENGINE, owners=OWNERS, deps=[flights, airports])
-def routes(dfsession: DataFusionSessionResource) -> DataFrame:
-    """Routes: one row a pair of airports.
-
-    `flown_km` is the distance as the airlines give it, `great_circle_km` the shortest
-    there is; NULL where the destination is not among the airports.
-    """
-    return dfsession.sql(
-        """
-        SELECT origin,
-               dest,
-               count(*) AS flights,
-               min(distance) * $km_a_mile AS flown_km,
-               haversine_km(
-                   min(here.lat), min(here.lon), min(there.lat), min(there.lon)
-               ) AS great_circle_km
-        FROM flights
-        JOIN airports AS here ON here.faa = origin
-        LEFT JOIN airports AS there ON there.faa = dest
-        GROUP BY origin, dest
-        """,
-        params={"km_a_mile": KM_A_MILE},
-    )
-
-
-@dg.asset(group_name="joined", kinds=ENGINE, owners=OWNERS, deps=[flights, airlines])
+@dg.asset(
+    group_name="joined",
+    kinds=ENGINE | {"sql"},
+    owners=OWNERS,
+    deps=[flights, airlines],
+)
 def punctuality(dfsession: DataFusionSessionResource) -> DataFrame:
     """Punctuality: one row a carrier; delays on arrival in minutes.
 
@@ -190,43 +185,6 @@ def flight_weather(flights: DataFrame, weather: DataFrame) -> DataFrame:
 
 
 @dg.asset(group_name="reports", kinds=ENGINE, owners=OWNERS)
-def detours(routes: DataFrame, airports: DataFrame) -> DataFrame:
-    """Detours: one row a route flown daily or more; `detour` in parts of one."""
-    names = airports.select(col("faa"), col("name").alias("destination"))
-    return (
-        routes.filter(col("flights") >= lit(365))
-        .join(names, left_on="dest", right_on="faa")
-        .select(
-            col("origin"),
-            col("dest"),
-            col("destination"),
-            col("flights"),
-            col("flown_km"),
-            (col("flown_km") / col("great_circle_km") - lit(1.0)).alias("detour"),
-        )
-    )
-
-
-@dg.asset(group_name="reports", kinds=ENGINE, owners=OWNERS, deps=[flight_weather])
-def weather_delays(dfsession: DataFusionSessionResource) -> DataFrame:
-    """Delay by visibility: one row a band of miles; delays on departure in minutes."""
-    return dfsession.sql(
-        """
-        SELECT CASE WHEN visib < 1 THEN 'below 1'
-                    WHEN visib < 5 THEN '1 to 5'
-                    WHEN visib < 10 THEN '5 to 10'
-                    ELSE '10' END AS visibility,
-               count(*) AS flights,
-               trimmed_mean(dep_delay, 0.1) AS usual_delay,
-               1.0 - count(dep_delay) / CAST(count(*) AS DOUBLE) AS cancelled
-        FROM flight_weather
-        WHERE visib IS NOT NULL
-        GROUP BY visibility
-        """
-    )
-
-
-@dg.asset(group_name="reports", kinds=ENGINE, owners=OWNERS)
 def carriers(fleet: DataFrame, punctuality: DataFrame) -> DataFrame:
     """Carriers: one row each; `seats` a flight on average, `flown_km` in the year."""
     used = fleet.aggregate(
@@ -249,11 +207,8 @@ ASSETS = (
     planes,
     weather,
     flights,
-    routes,
     punctuality,
     fleet,
     flight_weather,
-    detours,
-    weather_delays,
     carriers,
 )

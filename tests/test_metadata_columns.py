@@ -19,7 +19,9 @@ SAID = dg.TableSchema(
             "Carrier",
             "?",
             description="IATA code.",
-            constraints=dg.TableColumnConstraints(nullable=False, unique=True),
+            constraints=dg.TableColumnConstraints(
+                nullable=False, unique=True, other=["in carriers.code"]
+            ),
             tags={"pii": "no"},
         ),
         dg.TableColumn("gone", description="The table has it no more."),
@@ -59,9 +61,8 @@ def test_columns_are_described_constrained_and_tagged_as_the_definition_says(
 
         assert (carrier.name, carrier.type) == ("Carrier", "string")
         assert carrier.description == "IATA code."
-        assert (carrier.constraints.nullable, carrier.constraints.unique) == (
-            False,
-            True,
+        assert carrier.constraints == dg.TableColumnConstraints(
+            nullable=True, unique=True, other=["not null", "in carriers.code"]
         )
         assert carrier.tags == {"pii": "no"}
         assert (delay.name, delay.type, delay.description) == ("delay", "double", None)

@@ -1,5 +1,6 @@
 """All checks of a table as one step, which reads the table once."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 
 from dagster_dfsession.assets.table_check import (
     Check,
+    Expression,
     Probe,
     Relationships,
     Unique,
@@ -89,9 +91,10 @@ def check_names(checks: Sequence[Check], shown: str) -> dict[str, Check]:
         CodeLocationError: Two have one name.
     """
     named: dict[str, Check] = {}
-    for number, check in enumerate(checks, start=1):
+    unnamed = itertools.count(1)
+    for check in checks:
         kind = str(check.__struct_config__.tag)
-        name = check.name or "_".join([kind, *_columns(check, number)])
+        name = check.name or "_".join([kind, *_columns(check, unnamed)])
         name = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
         if name in named:
             raise CodeLocationError(
@@ -157,13 +160,13 @@ def check_step(
     return define(lambda context: step.results(context.resources))
 
 
-def _columns(check: Check, number: int) -> tuple[str, ...]:
+def _columns(check: Check, unnamed: Iterator[int]) -> tuple[str, ...]:
     if isinstance(check, Unique):
         return check.key
     column = getattr(check, "column", None)
     if column is not None:
         return (column,)
-    return () if check.__struct_config__.tag == "row_count" else (str(number),)
+    return (str(next(unnamed)),) if isinstance(check, Expression) else ()
 
 
 def _plain(value: Any) -> Any:

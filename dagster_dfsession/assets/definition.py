@@ -12,6 +12,8 @@ from dagster_dfsession.metadata.keys import SQL, TABLE_NAME
 from dagster_dfsession.steps.partitions import check_definition
 
 KINDS = frozenset({"datafusion", "sql", "deltalake"})
+_AFTER = dg.In(dg.Nothing)
+"""An input that a step waits for, and gets nothing from."""
 
 
 def query_asset(
@@ -59,7 +61,7 @@ def query_asset(
     return asset
 
 
-def view_spec(
+def query_spec(
     key: dg.AssetKey,
     sql: str,
     read: Iterable[dg.AssetKey],
@@ -67,21 +69,71 @@ def view_spec(
     version: str,
     deps: Iterable[Any],
     metadata: Mapping[str, Any],
+    kept: bool,
     **options: Any,
 ) -> dg.AssetSpec:
-    """Return the asset of a query that is kept as no table; args as `query_asset`."""
+    """Return what is said of the asset of a query.
+
+    Args:
+        key: Its key.
+        sql: The query.
+        read: The assets that it names.
+        version: Of its code.
+        deps: What it does not name, or names with a partition mapping.
+        metadata: Of the definition.
+        kept: Whether it has a table, for which see `stored`.
+        **options: For `dagster.AssetSpec`.
+
+    Raises:
+        DeltaError: The metadata says two things.
+    """
+    check_definition(metadata, key.path)
     with warnings.catch_warnings():
         # That Dagster calls virtual assets a preview, no user of this can change.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.AssetSpec(
             key,
             deps=upstream(key, read, deps),
-            kinds={"datafusion", "sql"},
+            kinds=KINDS if kept else KINDS - {"deltalake"},
             metadata={TABLE_NAME: ".".join(key.path), SQL: sql_text(sql), **metadata},
             code_version=version,
-            is_virtual=True,
+            is_virtual=not kept,
             **options,
         )
+
+
+def stored(
+    spec: dg.AssetSpec, query: SqlQuery, pool: str | None
+) -> dg.AssetsDefinition:
+    """Return the asset whose table is the result of a query.
+
+    As `dagster.asset` would make it, in a third of the time: that looks at the
+    signature of a function to find what `spec` says.
+    """
+    # Numbered, as the identifiers of two keys may be the same.
+    ins = {f"upstream_{at}": dep.asset_key for at, dep in enumerate(spec.deps)}
+    op = dg.OpDefinition(
+        query.outputs,
+        name=spec.key.to_python_identifier(),
+        ins=dict.fromkeys(ins, _AFTER),
+        outs={
+            "result": dg.Out(
+                description=spec.description,
+                metadata={**spec.metadata},
+                code_version=spec.code_version,
+            )
+        },
+        description=spec.description,
+        required_resource_keys={query.session_key},
+        code_version=spec.code_version,
+        pool=pool,
+    )
+    return dg.AssetsDefinition(
+        node_def=op,
+        keys_by_input_name=ins,
+        keys_by_output_name={"result": spec.key},
+        specs=[spec],
+    )
 
 
 def upstream(

@@ -1,6 +1,7 @@
 """From front matter to the metadata and partitions of a definition."""
 
 import datetime as dt
+import zoneinfo
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,7 +30,8 @@ from dagster_dfsession.delta.merges import parse_merge
 from dagster_dfsession.errors import CodeLocationError, did_you_mean, listing
 from dagster_dfsession.metadata.keys import COLUMN_SCHEMA
 from dagster_dfsession.steps.contracts import CONTRACT, asset_contract
-from dagster_dfsession.steps.partitions import MERGE, MODE, PARTITION_EXPR
+from dagster_dfsession.steps.layouts import asset_layout
+from dagster_dfsession.steps.partitions import MERGE, MODE, PARTITION_EXPR, SCHEMA_MODE
 
 _WINDOWS: Mapping[type, type[dg.TimeWindowPartitionsDefinition]] = {
     Hourly: dg.HourlyPartitionsDefinition,
@@ -43,22 +45,41 @@ def file_metadata(file: SqlFile, key: dg.AssetKey) -> dict[str, Any]:
     """Return what the definition says of how its table is written, and of its columns.
 
     Raises:
-        DeltaError: The merge or the contract has no meaning.
+        CodeLocationError: It has partitions and no column of their keys, or the other
+            way round.
+        DeltaError: The merge, the layout or the contract has no meaning.
     """
     model, name = file.model, key.to_user_string()
     said = {
         MODE: model.mode,
+        SCHEMA_MODE: model.schema_mode,
         MERGE: _merge(model),
         CONTRACT: model.contract,
         PARTITION_EXPR: model.partition_expr,
     }
     stated = {**model.metadata, **{k: v for k, v in said.items() if v is not None}}
+    _check_partition_column(model, stated)
     if MERGE in stated:
         parse_merge(stated[MERGE], name)
+    asset_layout(stated, name)
     contract = asset_contract(stated, name)
     schema = None if contract is None else contract.schema
     columns = _columns(file, schema)
     return stated if columns is None else {**stated, COLUMN_SCHEMA: columns}
+
+
+def _check_partition_column(model: SqlModel, stated: Mapping[str, Any]) -> None:
+    if model.kept != "table" or bool(model.partitions) == (PARTITION_EXPR in stated):
+        return
+    if model.partitions:
+        raise CodeLocationError(
+            "it has partitions, and nothing says which column has their keys; add "
+            f"{PARTITION_EXPR}: column"
+        )
+    raise CodeLocationError(
+        f"it has a {PARTITION_EXPR}, and no partitions; add partitions: {{kind: daily, "
+        "start: 2024-01-01}"
+    )
 
 
 def file_partitions(
@@ -67,7 +88,7 @@ def file_partitions(
     """Return the partitions that a file says.
 
     Raises:
-        CodeLocationError: It names some that were not given.
+        CodeLocationError: It names some that were not given, or no time zone.
 
     Examples:
         >>> file_partitions(StaticKeys(keys=("a", "b")), {}).get_partition_keys()
@@ -84,6 +105,14 @@ def file_partitions(
                 f"{listing(known)}.{did_you_mean(said, known)}"
             )
         return known[said]
+    try:
+        zoneinfo.ZoneInfo(said.timezone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+        raise CodeLocationError(
+            f"the timezone {said.timezone!r} of the partitions is unknown; give one "
+            "such as 'Europe/Vienna'."
+            f"{did_you_mean(said.timezone, zoneinfo.available_timezones())}"
+        ) from error
     kind: Any = _WINDOWS[type(said)]
     return kind(  # type: ignore[no-any-return]  # each of them is one
         start_date=_midnight(said.start),

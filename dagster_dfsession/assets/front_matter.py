@@ -110,9 +110,8 @@ class FrontMatter:
             )
         elif path != "$":
             reason = f"{path}: {reason}"
-        named = re.findall(
-            r"`(\w+)`", reason
-        )  # of the struct itself, which has no path
+        # What is wrong of the whole has no path, and names its key in the text.
+        named = re.findall(r"\w+", reason) if path == "$" else ()
         words = (unknown, value, last.strip("$"), *named)
         return self._wrong(_line_of(self._text, words), reason)
 
@@ -132,7 +131,7 @@ def _choices(struct: type[msgspec.Struct], path: str) -> set[str]:
 
 
 def _at(data: Any, path: str) -> Any:
-    """Return what stands at a path such as `$.checks[0]`; None: it does not say where."""
+    """Return what stands at a path such as `$.checks[0]`; None: nobody knows."""
     for step in re.findall(r"\w+|\.\.\.", path):
         if isinstance(data, Mapping) and step in data:
             data = data[step]

@@ -70,8 +70,8 @@ class Watermark(msgspec.Struct, frozen=True):
         """
         if self.column not in columns:
             raise QueryError(
-                f"asset {self.asset!r} is incremental by {self.column!r}, and its query "
-                f"returns {listing(columns)}."
+                f"asset {self.asset!r} is incremental by {self.column!r}, and its "
+                f"query returns {listing(columns)}."
                 f"{did_you_mean(self.column, columns)} Select that column too: its "
                 "maximum is where the next run begins"
             )

@@ -101,8 +101,8 @@ class SqlModel(Frozen, frozen=True):
         pool: For Dagster: how many steps may run at once.
         deps: Asset keys that the query does not name, as `raw/flights`.
         partitions: They, or the name of some that `load_sql_assets` was given.
-        partition_expr: As the asset metadata of this name; so are `mode`, `merge` and
-            `contract`.
+        partition_expr: As the asset metadata of this name; so are `mode`,
+            `schema_mode`, `merge` and `contract`.
         params: Values by name, for `$name` in the query.
         incremental: Whether the query reads what is new alone.
         snapshot: Whether the table keeps the history.
@@ -124,6 +124,7 @@ class SqlModel(Frozen, frozen=True):
     partition_expr: str | dict[str, str] | None = None
     params: Mapping[str, Any] = {}
     mode: str | None = None
+    schema_mode: str | None = None
     merge: dict[str, Any] | None = None
     contract: dict[str, Any] | None = None
     incremental: Incremental | None = None
@@ -149,6 +150,11 @@ class SqlModel(Frozen, frozen=True):
             raise ProfileError(
                 "a snapshot has no mode, merge or incremental of its own"
             )
+        if self.mode == "merge" and not (self.merge or self.metadata.get("merge")):
+            raise ProfileError(
+                "its mode is 'merge', and nothing says which columns tell rows "
+                "apart; add merge: {on: [id], kind: upsert}"
+            )
         if self.incremental and self.mode not in ("append", "merge"):
             raise ProfileError(
                 f"it is incremental, and its mode is {self.mode!r}, which would not "
@@ -163,15 +169,14 @@ class SqlModel(Frozen, frozen=True):
 
 _WRITTEN = frozenset(
     {
-        *(
-            "pool",
-            "partitions",
-            "partition_expr",
-            "mode",
-            "merge",
-            "contract",
-            "incremental",
-        ),
+        "pool",
+        "partitions",
+        "partition_expr",
+        "mode",
+        "schema_mode",
+        "merge",
+        "contract",
+        "incremental",
         "snapshot",
     }
 )

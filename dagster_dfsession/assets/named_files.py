@@ -1,6 +1,8 @@
 """The queries of a folder and what each of them names."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -9,12 +11,11 @@ import msgspec
 
 from dagster_dfsession.assets.expansion import in_order
 from dagster_dfsession.assets.sql_file import SqlFile
-from dagster_dfsession.assets.table_check import Relationships
+from dagster_dfsession.assets.table_check import Expression, Relationships
 from dagster_dfsession.errors import (
     CodeLocationError,
     QueryError,
     TableNotFoundError,
-    did_you_mean,
     listing,
     nearest,
 )
@@ -23,6 +24,9 @@ from dagster_dfsession.profile.session import SessionProfile
 from dagster_dfsession.query.named_tables import named_tables
 from dagster_dfsession.session.catalog import TableName, asset_key, table_name
 from dagster_dfsession.session.sql_text import places_of
+
+_ALLOWED = re.compile(r"[A-Za-z0-9_.-]+")
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 class NamedFile(msgspec.Struct, frozen=True):
@@ -80,6 +84,8 @@ def named_files(
         for at, file in by_name.items()
     }
     _check_all_known(by_name, named, asked, {*by_name, *outside}, home)
+    for each in files:
+        _check_expressions(each, profile)
     queries = {at for at, file in by_name.items() if file.model.kept != "table"}
     spelt = {_spelling(at, home): at for at in queries}
     steps = {
@@ -125,6 +131,7 @@ def named_files(
                 },
             )
         )
+    _check_order(made)
     return made
 
 
@@ -144,6 +151,11 @@ def _by_name(
         )
         key = [*prefix, *own, file.model.name or path.stem]
         name = table_name(key, home)
+        if file.model.kept == "table" and not all(map(_ALLOWED.fullmatch, key)):
+            raise CodeLocationError(
+                f"{file.shown} is the asset {'/'.join(key)!r}, and Dagster wants "
+                "letters of English, digits, '_' and '-'; give it another `name`"
+            )
         if name in by_name:
             raise CodeLocationError(
                 f"{by_name[name].shown} and {file.shown} both are the asset "
@@ -160,6 +172,34 @@ def _named(file: SqlFile, profile: SessionProfile) -> frozenset[TableName]:
         again = type(error)(f"{file.shown}: {error}")
         again.__dict__.update(error.__dict__)
         raise again from error
+
+
+def _check_order(files: Iterable[NamedFile]) -> None:
+    """Refuse tables each of which would wait for the other; Dagster has no files."""
+    found = {each.key: each for each in files}
+    before = {key: found.keys() & (each.reads - {key}) for key, each in found.items()}
+    try:
+        TopologicalSorter(before).prepare()
+    except CycleError as error:
+        ring = [found[key] for key in reversed(error.args[1])]
+        told = " -> ".join(each.key.to_user_string() for each in ring)
+        raise CodeLocationError(
+            f"{ring[0].file.shown}: queries name one another in a circle, {told}: each "
+            "would wait for the others. Take the name of one out of another; a query "
+            "may name its own table"
+        ) from None
+
+
+def _check_expressions(file: SqlFile, profile: SessionProfile) -> None:
+    """Refuse conditions that are no SQL: they would keep all checks from running."""
+    for each in file.checks:
+        if isinstance(each, Expression):
+            try:
+                named_tables(f"SELECT 1 WHERE ({each.sql}\n)", profile)
+            except QueryError as error:
+                raise CodeLocationError(
+                    f"{file.shown}: the check {each.sql!r} is no condition: {error}"
+                ) from error
 
 
 def _relationships(file: SqlFile) -> Iterator[Relationships]:
@@ -188,14 +228,16 @@ def _check_all_known(
     known: set[TableName],
     home: str,
 ) -> None:
-    words = [_spelling(each, home) for each in known]
+    words = sorted(_quoted(each, home) for each in known)
     wrong: dict[str, str] = {}
     for at, file in by_name.items():
         for each in sorted({*named[at], *asked[at].values()} - known):
-            name = _spelling(each, home)
+            name = _quoted(each, home)
             place = next(iter(places_of(name, file.sql)), None)
             where = file.shown if place is None else f"{file.shown}:{place.line}"
-            wrong[f"{where}: {name!r} is no table.{did_you_mean(name, words)}"] = name
+            close = _nearest(name, words)
+            hint = f" Did you mean {close!r}?" if close else ""
+            wrong[f"{where}: {name!r} is no table.{hint}"] = name
     if wrong:
         told = [*wrong][:20]
         more = f"\nand {len(wrong) - 20} more" if len(wrong) > len(told) else ""
@@ -205,8 +247,14 @@ def _check_all_known(
             "told by load_sql_assets(..., external=['raw/flights'])."
         )
         error.table = next(iter(wrong.values()))
-        error.suggestion = nearest(error.table, words)
+        error.suggestion = _nearest(error.table, words)
         raise error
+
+
+def _nearest(name: str, words: Sequence[str]) -> str | None:
+    """Return the name that was probably meant; the engine folds what is not quoted."""
+    alike = (each for each in words if each.replace('"', "").lower() == name.lower())
+    return next(alike, None) or nearest(name, words)
 
 
 def _params(files: Sequence[SqlFile]) -> dict[str, Any]:
@@ -229,3 +277,11 @@ def _written(name: TableName, home: str) -> tuple[str, ...]:
 
 def _spelling(name: TableName, home: str) -> str:
     return ".".join(_written(name, home))
+
+
+def _quoted(name: TableName, home: str) -> str:
+    """Return a name as SQL has to spell it."""
+    return ".".join(
+        part if _PLAIN.fullmatch(part) else quoted_identifier(part)
+        for part in _written(name, home)
+    )

@@ -1,7 +1,7 @@
 """The query of a SQL asset: what it binds, and how a step runs it."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -63,6 +63,13 @@ class SqlQuery(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         if everything:  # these rows replace those that are there
             context.add_output_metadata({MODE: "overwrite"})
         return frame
+
+    def outputs(
+        self, context: dg.AssetExecutionContext, inputs: Mapping[str, Any]
+    ) -> Iterator[dg.Output[Any]]:
+        """Yield the frame as the one output of an op; nothing of it is an input."""
+        del inputs
+        yield dg.Output(self(context))
 
     @property
     def typed_params(self) -> Mapping[str, Any]:
@@ -136,8 +143,12 @@ def query_of(definition: dg.AssetsDefinition) -> SqlQuery | None:
         definition.node_def, dg.OpDefinition
     ):
         return None
-    function = getattr(definition.node_def.compute_fn, "decorated_fn", None)
-    return function if isinstance(function, SqlQuery) else None
+    compute = definition.node_def.compute_fn
+    # Of `dagster.asset` the function, of an op its bound method `outputs`.
+    for name in ("decorated_fn", "__self__"):
+        if isinstance(found := getattr(compute, name, None), SqlQuery):
+            return found
+    return None
 
 
 def _unbound(name: str, sql: str, asset: str, known: list[str]) -> QueryError:

@@ -17,8 +17,16 @@ _OPENS = re.compile(r"\A\s*/\*[ \t]*---[ \t]*\r?\n")
 _CLOSES = re.compile(r"^[ \t]*---[ \t]*\*/", re.MULTILINE)
 _CHANGES = frozenset(
     {
-        *("alter", "copy", "create", "delete", "drop", "insert", "merge", "replace"),
-        *("set", "truncate", "update"),
+        "alter",
+        "copy",
+        "create",
+        "delete",
+        "drop",
+        "insert",
+        "merge",
+        "set",
+        "truncate",
+        "update",
     }
 )
 """How a statement begins that is no query."""
@@ -73,8 +81,8 @@ def read_sql_file(path: Path, folder: Path) -> SqlFile:
     line = place_at(sql, first.start).line
     if first.kind == "word" and first.value.lower() in _CHANGES:
         raise CodeLocationError(
-            f"{shown}:{line}: {first.value} begins no query. A file has one that returns "
-            "the rows of its asset, a SELECT; the table is made and changed as its front "
+            f"{shown}:{line}: {first.value} begins no query. Give the SELECT that "
+            "returns the rows of the asset; its table is made and changed as the front "
             "matter says: mode, merge, incremental"
         )
     said, above, where = front or "", 1, shown

@@ -11,8 +11,8 @@ from dagster_dfsession.assets.code_version import code_version
 from dagster_dfsession.assets.definition import (
     code_reference,
     described,
-    query_asset,
-    view_spec,
+    query_spec,
+    stored,
 )
 from dagster_dfsession.assets.expansion import with_queries
 from dagster_dfsession.assets.file_metadata import file_metadata, file_partitions
@@ -58,7 +58,8 @@ def load_sql_assets(
         For the `assets` of `dagster.Definitions`: assets, views as specs, and checks.
 
     Raises:
-        CodeLocationError: There is no such folder, or a file is not what it should be.
+        CodeLocationError: There is no such folder, a file is not what it should be, or
+            tables wait for one another in a circle.
         TableNotFoundError: Queries name what is neither in the folder nor external.
         QueryError: As `sql_asset`.
         DeltaError: As `sql_asset`.
@@ -76,6 +77,8 @@ def load_sql_assets(
             made.extend(_definitions(each, known, profile, session_key))
         except DfSessionError as error:
             raise _in_file(error, each.file) from error
+        except dg.DagsterError as error:
+            raise CodeLocationError(f"{each.file.shown}: {error}") from error
     return made
 
 
@@ -101,40 +104,25 @@ def _definitions(
             model.incremental, table, file.sql, key.to_user_string(), f"{model.mode}"
         ),
     )
-    metadata = {
-        **file_metadata(file, key),
-        CODE_REFERENCES: code_reference(str(file.path.resolve()), file.line),
-    }
-    version = code_version(query.sql, query.params, profile)
-    deps = [dg.AssetKey.from_user_string(each) for each in model.deps]
-    told = {
-        "description": model.description or described(named.reads),
-        "group_name": model.group,
-        "owners": [*model.owners] or None,
-        "tags": dict(model.tags),
-    }
-    if model.kept == "view":
-        yield view_spec(
-            key,
-            file.sql,
-            named.reads,
-            version=version,
-            deps=deps,
-            metadata=metadata,
-            **told,
-        )
-    else:
-        yield query_asset(
-            key,
-            query,
-            named.reads,
-            version=version,
-            deps=deps,
-            partitions_def=partitions,
-            metadata=metadata,
-            pool=model.pool,
-            **told,
-        )
+    kept = model.kept == "table"
+    spec = query_spec(
+        key,
+        query.sql if kept else file.sql,
+        named.reads,
+        version=code_version(query.sql, query.params, profile),
+        deps=[dg.AssetKey.from_user_string(each) for each in model.deps],
+        metadata={
+            **file_metadata(file, key),
+            CODE_REFERENCES: code_reference(str(file.path.absolute()), file.line),
+        },
+        kept=kept,
+        partitions_def=partitions if kept else None,
+        description=model.description or described(named.reads),
+        group_name=model.group,
+        owners=[*model.owners] or None,
+        tags=dict(model.tags),
+    )
+    yield stored(spec, query, model.pool) if kept else spec
     checks = check_names(file.checks, file.shown)
     if checks:
         yield check_step(
@@ -154,12 +142,12 @@ def _paths(root: Path) -> list[Path]:
             f"{str(root)!r} is no folder; load_sql_assets takes one with {SUFFIX} "
             f"files in it, seen from {Path.cwd()}"
         )
-    paths = sorted(root.rglob(f"*{SUFFIX}"))
+    paths = sorted(_seen(root, SUFFIX))
     if not paths:
         raise CodeLocationError(f"{str(root)!r} has no {SUFFIX} file in it")
     stems = {path.with_suffix("") for path in paths}
     for suffix in SIDECARS:
-        for path in sorted(root.rglob(f"*{suffix}")):
+        for path in sorted(_seen(root, suffix)):
             if path.with_suffix("") not in stems:
                 names = [each.name for each in stems]
                 raise CodeLocationError(
@@ -169,15 +157,33 @@ def _paths(root: Path) -> list[Path]:
     return paths
 
 
+def _seen(root: Path, suffix: str) -> Iterator[Path]:
+    """Yield files; editors and systems hide theirs behind a dot."""
+    for path in root.rglob(f"*{suffix}"):
+        if not any(part.startswith(".") for part in path.relative_to(root).parts):
+            yield path
+
+
 def _keys(external: Iterable[Any]) -> set[dg.AssetKey]:
+    if isinstance(external, str):
+        raise CodeLocationError(
+            f"external is {external!r}; give a list: [{external!r}]"
+        )
     found: set[dg.AssetKey] = set()
     for each in external:
         if isinstance(each, dg.AssetsDefinition):
             found |= {*each.keys}
         elif isinstance(each, str):
             found.add(dg.AssetKey.from_user_string(each))
+        elif isinstance(each, dg.AssetKey | list | tuple):
+            found.add(dg.AssetKey(each))
+        elif isinstance(key := getattr(each, "key", None), dg.AssetKey):
+            found.add(key)
         else:
-            found.add(each.key if isinstance(each, dg.AssetSpec) else dg.AssetKey(each))
+            raise CodeLocationError(
+                f"external has {each!r}; give assets, specs, or keys such as "
+                "'raw/flights'"
+            )
     return found
 
 

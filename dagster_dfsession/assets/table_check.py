@@ -89,6 +89,14 @@ class RowCount(_Check, frozen=True, kw_only=True, tag_field="check", tag="row_co
     min: Annotated[int, Meta(ge=0)] = 0
     max: int | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.max is not None and self.max < self.min:
+            raise ProfileError(
+                f"the check 'row_count' has a `max` of {self.max}, less than its `min` "
+                f"of {self.min}"
+            )
+
 
 class Freshness(_Check, frozen=True, kw_only=True, tag_field="check", tag="freshness"):
     """The maximum of a column of times is at most so many hours ago."""
@@ -159,10 +167,12 @@ def probe(check: Check, table: str) -> Probe:
         case RowCount():
             least = f"count(*) >= {check.min}"
             most = "" if check.max is None else f" AND count(*) <= {check.max}"
-            bounds = "more" if check.max is None else str(check.max)
+            bounds = f"at least {check.min}"
+            if check.max is not None:
+                bounds = f"{check.min} to {check.max}"
             return Probe(
                 failing=f"CASE WHEN {least}{most} THEN 0 ELSE 1 END",
-                what=f"the table should have {check.min} to {bounds} rows, and has",
+                what=f"the table should have {bounds} rows, and has",
                 told="CAST(count(*) AS VARCHAR)",
             )
         case Freshness():

@@ -50,16 +50,20 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
     storage_options: StorageOptions = SecretOptions(
         "Options of the storage, as deltalake takes them. Use EnvVar for secrets."
     )
+    # Made by factories, as the session resource's: a launch that gives another address
+    # must not turn the definition's `append` into `overwrite`.
     mode: WriteMode = Field(
-        default="overwrite",
+        default_factory=lambda: "overwrite",
         description=(
-            "What a write does to old rows: overwrite, append, merge (the asset's "
-            "metadata says how), error, ignore."
+            "What a write does to old rows: overwrite (the default), append, merge "
+            "(the asset's metadata says how), error, ignore."
         ),
     )
     schema_mode: SchemaMode = Field(
-        default="strict",
-        description="What a write may do to the columns: strict, merge, overwrite.",
+        default_factory=lambda: "strict",
+        description=(
+            "What a write may do to the columns: strict (the default), merge, overwrite."
+        ),
     )
 
     _lake: Any = PrivateAttr(default=None)

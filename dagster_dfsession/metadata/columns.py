@@ -45,11 +45,17 @@ def described_columns(
 
 
 def _described(column: dg.TableColumn, said: dg.TableColumn) -> dg.TableColumn:
-    text = said.description
+    text, nullable = said.description, column.constraints.nullable
+    # Whether it may be NULL is the table's to say; what a check says is a tag beside.
+    promised = ["not null"] if nullable and not said.constraints.nullable else []
     return dg.TableColumn(
         column.name,
         column.type,
         description=None if text is None else bounded(text, DESCRIPTION_CHARS),
-        constraints=said.constraints,
+        constraints=dg.TableColumnConstraints(
+            nullable=nullable,
+            unique=said.constraints.unique,
+            other=[*promised, *said.constraints.other],
+        ),
         tags=said.tags,
     )

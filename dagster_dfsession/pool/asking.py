@@ -68,7 +68,8 @@ def read_query(
             what = repr(" ".join(query.split())[:200])
             text = run.plan.reporting.shown(query)
             query = lease.sql(query, params=params, tables=tables)
-        reading = bound(query, lease, run.tables)
+        with optimizing_errors(query, "planning", lease):
+            reading = bound(query, lease, run.tables)
 
         def ended(execution: Execution) -> None:
             with run.trace.current():

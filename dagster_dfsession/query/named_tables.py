@@ -66,7 +66,8 @@ class _Reader:
         with self._one_at_a_time:
             self._asked.clear()
             try:
-                self._session.planned(query)
+                # Nothing is suggested for a name: no table is there, on purpose.
+                self._session.planned(query, known_tables=tuple)
             except QueryError as error:
                 # Anything else is for the session to say that has tables and functions.
                 if error.kind == _SYNTAX:

@@ -152,6 +152,7 @@ def check_definition(metadata: Mapping[str, Any] | None, key: Sequence[str]) -> 
     """
     stated, name = plain_metadata(metadata), "/".join(key)
     mode = _choice(MODE, stated.get(MODE, MERGE), get_args(WriteMode), name)
+    _choice(SCHEMA_MODE, stated.get(SCHEMA_MODE, "strict"), get_args(SchemaMode), name)
     if MERGE in stated and mode != MERGE:
         raise DeltaError(
             f"asset {name!r} has a {MERGE!r} in its metadata, and the mode "

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from datafusion import SessionContext
 
-from dagster_dfsession import load_sql_assets
+from dagster_dfsession import QueryError, load_sql_assets
 from dagster_dfsession.assets.table_check import (
     AcceptedValues,
     Check,
@@ -201,3 +201,33 @@ def test_an_accepted_value_is_a_value(value: str) -> None:
     query = checks_query("t0", [probe(check, "t0")])
 
     assert ctx.sql(query).to_pydict() == {"rows_checked": [3], "failing_0": [1]}
+
+
+def test_a_check_of_a_column_leaves_the_names_of_others_alone(sql: Sql) -> None:
+    front = (
+        "/* ---\n{}checks: [{{check: expression, sql: a > 1}}]\n--- */\nSELECT 1 AS a"
+    )
+    for columns in ("", "columns: {a: {checks: [not_null]}}\n"):
+        _, checks = load_sql_assets(sql(t=front.format(columns)))
+        assert isinstance(checks, dg.AssetChecksDefinition)
+        assert "expression_1" in {each.name for each in checks.check_specs}
+
+
+def test_values_of_other_types_than_the_column_are_an_error_of_the_query(
+    sql: Sql, run: Run
+) -> None:
+    asked = "[{check: accepted_values, values: [1, true]}]"
+    folder = sql(
+        t=f"/* ---\ncolumns: {{a: {{checks: {asked}}}}}\n--- */\nSELECT 1 AS a"
+    )
+
+    with pytest.raises(QueryError, match="planning, 'SELECT count"):
+        run(*load_sql_assets(folder))
+
+
+def test_too_few_rows_are_told_without_a_maximum(sql: Sql, run: Run) -> None:
+    front = "/* ---\nchecks: [{check: row_count, min: 1}]\n--- */\n"
+    found = checked(run, sql(t=f"{front}SELECT 1 AS a WHERE false"))
+
+    told = found["row_count"].description
+    assert told == "the table should have at least 1 rows, and has 0"

@@ -225,3 +225,13 @@ SELECT 1 AS id, 'Graz' AS city"""
     assert (who.name, who.type, who.description) == ("id", "int64", "Who.")
     assert (who.constraints.nullable, who.constraints.unique) == (False, True)
     assert (where.type, where.constraints.other) == ("string", ["one of Graz, Linz"])
+
+
+def test_a_file_says_how_columns_may_change(sql: Sql, run: Run, rows: Rows) -> None:
+    for text in (
+        "SELECT 1 AS a",
+        "/* ---\nschema_mode: overwrite\n--- */\nSELECT 2 AS b",
+    ):
+        run(*load_sql_assets(sql(t=text)))
+
+    assert rows("t") == [{"b": 2}]

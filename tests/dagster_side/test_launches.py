@@ -135,6 +135,31 @@ def test_an_overridden_preset_keeps_options_functions_and_root(
     ]
 
 
+def test_an_overridden_address_keeps_how_the_manager_writes(tmp_path: Path) -> None:
+    session = DataFusionSessionResource(preset="dev")
+    stated = DataFusionDeltaIOManager(
+        session=session, root_uri="elsewhere", mode="append", schema_mode="merge"
+    )
+    config = {"io_manager": {"config": {"root_uri": str(tmp_path / "lake")}}}
+    wider = pa.table({"x": [3], "y": [4]})
+
+    @dg.asset(name="numbers")
+    def more() -> pa.Table:
+        return wider
+
+    with warnings.catch_warnings():
+        # Dagster asks itself so, whenever one resource is part of another.
+        warnings.filterwarnings("ignore", "InitResourceContext.dagster_run")
+        for asset in (numbers, more):
+            resources = {"dfsession": session, "io_manager": stated}
+            run_config = {"resources": config}
+            dg.materialize([asset], resources=resources, run_config=run_config)
+
+    rows = DeltaTable(tmp_path / "lake" / "numbers").to_pyarrow_table()
+    assert sorted(rows.to_pydict()["x"]) == [1, 2, 3]
+    assert rows.column_names == ["x", "y"]
+
+
 @pytest.mark.parametrize("config", [{}, {"dfsession": {"config": {"preset": "prod"}}}])
 def test_a_variable_that_is_not_set_is_named(
     launch: Launch, lake: Path, config: dict[str, Any]

@@ -1,22 +1,25 @@
-"""Dagster's page over a small code location, and a browser to look at it with."""
+"""Dagster's page over the demo, and a browser to look at it with.
 
-import json
+The demo is materialized while the webserver starts. What a test keeps of the page goes
+to `build/ui`, once for each width.
+"""
+
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-HERE = Path(__file__).parent
-READY_S = 60
+from tests.ui.server import Server, serving
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "build" / "ui"
+WIDTHS = (1280, 1920)
 FLAGS = [
     "--headless=new",
     "--no-sandbox",
@@ -35,82 +38,71 @@ run_coordinator:
   module: dagster.core.run_coordinator
   class: DefaultRunCoordinator
 """
-LOADED = """
-{workspaceOrError {... on Workspace {locationEntries {
-  loadStatus locationOrLoadError {__typename ... on PythonError {message}}}}}}
+WORKSPACE = """
+load_from:
+- python_file: {{relative_path: {root}/definitions.py, location_name: dfsession}}
+- python_file: {{relative_path: {root}/tests/ui/location.py, location_name: secrets}}
 """
+Keep = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """The browser of this machine."""
+def browser() -> Iterator[Browser]:
+    """The Chromium of this machine."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         pytest.skip("there is no Chromium here; on Debian: apt-get install chromium")
-    return found
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")
-def webserver(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Dagster webserver over `location.py`."""
-    del chromium  # without a browser, no server
-    home = tmp_path_factory.mktemp("home")
-    (home / "dagster.yaml").write_text(INSTANCE)
-    port = _free_port()
-    environment = os.environ | {
-        "DAGSTER_HOME": str(home),
-        "DFSESSION_LAKE_ROOT": str(home / "lake"),
-        "DFSESSION_UI_SECRET": "hunter2",
-    }
-    command = [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1"]
-    command += ["-p", str(port), "-f", str(HERE / "location.py")]
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(
-            command, env=environment, stdout=log, stderr=log
-        )  # our own command
-    try:
-        _wait_until_loaded(f"http://127.0.0.1:{port}", server, home / "log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(timeout=30)
+def dagster(browser: Browser) -> Iterator[Server]:
+    """A webserver over the demo, all of it materialized."""
+    del browser  # without one, no server
+    # Not pytest's own directory, whose long name the pictures would show.
+    with tempfile.TemporaryDirectory() as directory:
+        home = Path(directory)
+        (home / "dagster.yaml").write_text(INSTANCE)
+        (home / "workspace.yaml").write_text(WORKSPACE.format(root=ROOT))
+        environment = os.environ | {
+            "DAGSTER_HOME": str(home),
+            "DFSESSION_LAKE_ROOT": str(home / "lake"),
+            "DFSESSION_UI_SECRET": "hunter2",
+        }
+        command = [sys.executable, str(ROOT / "definitions.py")]
+        demo = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        with serving(home, environment) as server:
+            said, _ = demo.communicate(timeout=100)
+            assert demo.returncode == 0, said.decode()
+            yield server
 
 
 @pytest.fixture
-def page(chromium: str) -> Iterator[Page]:
+def page(browser: Browser) -> Iterator[Page]:
     """A tall window, so that what the page shows in panes is all there."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        context = browser.new_context(
-            viewport={"width": 1500, "height": 3200}, timezone_id="UTC", locale="en-US"
-        )
-        yield context.new_page()
-        browser.close()
+    context = browser.new_context(
+        viewport={"width": WIDTHS[0], "height": 4000}, timezone_id="UTC", locale="en-US"
+    )
+    yield context.new_page()
+    context.close()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture(scope="session")
+def keep() -> Keep:
+    """Take a picture of what the page shows, at each width."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
 
+    def taken(page: Page, name: str, *, height: int = 1000) -> None:
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_load_state("networkidle")
+            page.screenshot(
+                path=PICTURES / f"{name}-{width}.png", animations="disabled"
+            )
 
-def _wait_until_loaded(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    body = json.dumps({"query": LOADED}).encode()
-    headers = {"content-type": "application/json"}
-    deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline:
-        assert server.poll() is None, log.read_text()
-        try:
-            request = urllib.request.Request(f"{url}/graphql", body, headers)  # noqa: S310  # loopback
-            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310  # loopback
-                found = json.load(answer)["data"]["workspaceOrError"]
-        except OSError:
-            time.sleep(0.2)
-            continue
-        entries = found["locationEntries"]
-        if entries and all(each["loadStatus"] == "LOADED" for each in entries):
-            kinds = {each["locationOrLoadError"]["__typename"] for each in entries}
-            assert kinds == {"RepositoryLocation"}, found
-            return
-        time.sleep(0.2)
-    raise TimeoutError(log.read_text())
+    return taken

@@ -1,39 +1,24 @@
-"""A code location for the page: rows, a query over them, a session with a function."""
+"""A code location with a secret, for the page to keep."""
 
 import os
-from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-from datafusion import DataFrame
 
 from dagster_dfsession import DataFusionDeltaIOManager, DataFusionSessionResource
 
-ROWS: dict[str, list[Any]] = {
-    "carrier": ["AA", "UA", "AA"],
-    "delay": [1.0, 20.0, 5.0],
-}
 
-
-@dg.asset(kinds={"arrow", "deltalake"})
-def flights() -> pa.Table:
-    """Three flights: one row a flight, `delay` in minutes."""
-    return pa.table(ROWS)
-
-
-@dg.asset(kinds={"datafusion", "deltalake"}, deps=[flights])
-def carrier_delay(dfsession: DataFusionSessionResource) -> DataFrame:
-    """Mean delay of a carrier: one row a carrier, `delay` in minutes."""
-    return dfsession.sql(
-        "SELECT carrier, avg(delay) AS delay FROM flights GROUP BY carrier"
-    )
+@dg.asset
+def numbers() -> pa.Table:
+    """Numbers: one row each."""
+    return pa.table({"n": [1, 2]})
 
 
 session = DataFusionSessionResource(
     preset="dev", profile={"execution": {"batch_size": 4096}}
 )
 defs = dg.Definitions(
-    assets=[flights, carrier_delay],
+    assets=[numbers],
     resources={
         "dfsession": session,
         "io_manager": DataFusionDeltaIOManager(

@@ -1,0 +1,129 @@
+"""Jobs that several processes or machines share: nothing in them knows of that.
+
+A worker builds a job anew from its name and arguments alone; the lake is opened by the
+environment that the worker has.
+"""
+
+import functools
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dagster_dask import dask_executor
+
+from benchmarks.tpch.graph import read_graph
+from dagster_dfsession import (
+    DataFusionDeltaIOManager,
+    DataFusionSessionResource,
+    sql_asset,
+)
+
+DAYS = dg.StaticPartitionsDefinition([f"d{number}" for number in range(6)])
+BATCHES = 4
+LONGEST_S = 60
+SCHEMA = pa.schema({"day": pa.string(), "n": pa.int64()})
+# Steps are forked from a process that has imported Dagster and the engine.
+FORKED = {"forkserver": {"preload_modules": ["dagster_dfsession.steps.publish"]}}
+EXECUTORS = {
+    "in_process": dg.in_process_executor,
+    "multi": dg.multiprocess_executor.configured({"start_method": FORKED}),
+    "dask": dask_executor,
+}
+
+
+def executor(name: str) -> dg.ExecutorDefinition:
+    """Return an executor; that of Ray is imported only where it is asked for."""
+    if name != "ray":
+        return EXECUTORS[name]
+    from dagster_ray import ray_executor  # noqa: PLC0415  # an environment of its own
+
+    return ray_executor
+
+
+def raw_table(name: str, file: Path) -> dg.AssetsDefinition:
+    """Return the asset of a table of TPC-H."""
+
+    @dg.asset(name=name)
+    def raw() -> pa.Table:
+        return pq.read_table(file)
+
+    return raw
+
+
+def tpch(home: Path) -> list[dg.AssetsDefinition]:
+    """Return the 8 tables and 22 queries of TPC-H, as written by `write_graph`."""
+    graph = read_graph(home / "tpch")
+    return [
+        *(raw_table(name, file) for name, file in graph.raw.items()),
+        *(sql_asset(name=name, sql=text) for name, text in graph.queries.items()),
+    ]
+
+
+def daily(home: Path) -> list[dg.AssetsDefinition]:
+    """Return one table whose partitions are runs; a step can be held half-way.
+
+    Where there is a file `hold`, the first step that is half-way takes it away, leaves
+    its process id in `held` and waits to be killed.
+    """
+
+    def batches(day: str) -> Iterator[pa.RecordBatch]:
+        for number in range(BATCHES):
+            if number == BATCHES // 2:
+                hold(home)
+            yield pa.record_batch({"day": [day], "n": [number]}, schema=SCHEMA)
+
+    @dg.asset(
+        partitions_def=DAYS,
+        metadata={"partition_expr": "day"},
+        retry_policy=dg.RetryPolicy(max_retries=1),
+    )
+    def measured(context: dg.AssetExecutionContext) -> pa.RecordBatchReader:
+        """Measurements: `BATCHES` rows a day."""
+        return pa.RecordBatchReader.from_batches(SCHEMA, batches(context.partition_key))
+
+    return [measured]
+
+
+def hold(home: Path) -> None:
+    """Wait to be killed, if somebody asks for that and no other step does already."""
+    try:
+        (home / "hold").unlink()
+    except FileNotFoundError:
+        return
+    (home / "held.part").write_text(str(os.getpid()))
+    (home / "held.part").rename(home / "held")
+    time.sleep(LONGEST_S)
+    raise TimeoutError("nobody has killed this process")
+
+
+GRAPHS = {"tpch": tpch, "daily": daily}
+
+
+@functools.cache
+def job(graph: str, executor_name: str, root: str, home: str) -> dg.JobDefinition:
+    """Return a job, as each worker builds it.
+
+    Args:
+        graph: One of `GRAPHS`, or `demo`: the code location of the demo as it is.
+        executor_name: One of `EXECUTORS`, or `ray`.
+        root: The lake.
+        home: Where files of the graph are.
+    """
+    changed = dg.Definitions(
+        executor=executor(executor_name), jobs=[dg.define_asset_job("everything")]
+    )
+    if graph == "demo":
+        from definitions import defs  # noqa: PLC0415  # it reads the environment
+
+        definitions = dg.Definitions.merge(defs(), changed)
+    else:
+        session = DataFusionSessionResource(preset="dev")
+        lake = DataFusionDeltaIOManager(session=session, root_uri=root)
+        resources = {"dfsession": session, "io_manager": lake}
+        own = dg.Definitions(assets=GRAPHS[graph](Path(home)), resources=resources)
+        definitions = dg.Definitions.merge(own, changed)
+    return definitions.resolve_job_def("everything")
