@@ -31,17 +31,25 @@ class Times:
 
 
 def interleaved(
-    arms: Mapping[str, Callable[[], object]], *, rounds: int
+    arms: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Times]:
-    """Run all arms once to warm up, then in turn, so that noise meets them alike."""
+    """Run all arms once to warm up, then in turn, so that noise meets them alike.
+
+    Each round begins with another arm: who follows whom would make a difference.
+    """
     taken: dict[str, list[float]] = {name: [] for name in arms}
     for arm in arms.values():
         arm()
+    turns = list(arms.items())
     for _ in range(rounds):
-        for name, arm in arms.items():
-            started = time.perf_counter()
+        for name, arm in turns:
+            started = clock()
             arm()
-            taken[name].append((time.perf_counter() - started) * 1000)
+            taken[name].append((clock() - started) * 1000)
+        turns.append(turns.pop(0))
     return {name: Times(tuple(each)) for name, each in taken.items()}
 
 

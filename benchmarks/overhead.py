@@ -1,9 +1,11 @@
 """What a session, its fingerprint and its record cost for each materialization.
 
-    python benchmarks/overhead.py [--rounds N] [--copies N]
+    python -m benchmarks.overhead [--rounds N] [--copies N]
+    python -m benchmarks.overhead telemetry [--rounds N]
 
 The bare arm does the same work without this package: a SessionContext, the input
-registered, the query streamed into `write_deltalake`.
+registered, the query streamed into `write_deltalake`. What telemetry has in the cost
+without an SDK is asked in `benchmarks/telemetry.py`.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import pyarrow as pa
 from datafusion import SessionContext
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 
+from benchmarks import telemetry
 from benchmarks.harness import Times, interleaved, keep
 from dagster_dfsession import SessionProfile, open_session, plan_session
 from dagster_dfsession.delta.files import LakeFiles
@@ -127,11 +130,15 @@ def described(made: Materialization, lake: Lake) -> None:
 
 
 def main() -> None:
-    """Run both arms, print the ratio, keep the figures."""
+    """Run the arms, print the ratio, keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("of", nargs="?", choices=["all", "telemetry"], default="all")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--copies", type=int, default=10)
     given = parser.parse_args()
+    if given.of == "telemetry":
+        telemetry.main(given.rounds)
+        return
     root = Path(tempfile.mkdtemp(prefix="dfsession_bench_"))
     try:
         write_deltalake(root / "flights", flights(given.copies))

@@ -109,7 +109,8 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
                     wrong.
             """
             # Not in `model_post_init`: pydantic makes its own error of a ValueError.
-            super().__init__(**with_plain_options(fields))
+            # What has a value is shown in the launchpad.
+            super().__init__(**{"preset": "default", **with_plain_options(fields)})
             said = [self.preset, self.udfs, self.extensions, self.profile]
             if not has_variables(said):
                 self.plan()

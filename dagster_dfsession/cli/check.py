@@ -39,8 +39,9 @@ def command(
     """Check that every asset fits the tables before it, without reading a row.
 
     SQL assets are planned one after the other, each over the columns that those before
-    it make; contracts and existing tables are held against what would be written.
-    Nothing is written. The exit status is 1 if an asset does not fit.
+    it make; contracts and existing tables are held against what would be written. Of
+    assets made in Python, the columns are assumed that their tables have. Nothing is
+    written. The exit status is 1 if an asset does not fit.
 
     \b
     Examples:

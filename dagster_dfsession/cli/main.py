@@ -4,6 +4,7 @@ import importlib
 import os
 import re
 import sys
+import traceback
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from dagster_dfsession.errors import DfSessionError
+from dagster_dfsession.errors import DfSessionError, did_you_mean
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
@@ -41,6 +42,14 @@ INTERRUPTED, UNREAD = 130, 141
 class Commands(click.Group):
     """Commands that are imported when they are asked for, and errors for people."""
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run as a program: with the traceback of an error, the exit status stays."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except Exception:  # noqa: BLE001  # which `--debug` asked to see
+            traceback.print_exc()
+            sys.exit(FAILED)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, sorted."""
         del ctx
@@ -54,6 +63,16 @@ class Commands(click.Group):
         module = importlib.import_module(f"dagster_dfsession.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that was asked for, or say which one may be meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            error.message += did_you_mean(args[0], COMMANDS)
+            raise
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter

@@ -72,7 +72,9 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
 
         def __init__(self, **fields: Any) -> None:
             """Take the config classes of dagster-deltalake as storage options too."""
-            super().__init__(**with_plain_options(fields))
+            # What has a value is shown in the launchpad.
+            shown = {"mode": "overwrite", "schema_mode": "strict"}
+            super().__init__(**{**shown, **with_plain_options(fields)})
 
     @contextlib.contextmanager
     def yield_for_execution(

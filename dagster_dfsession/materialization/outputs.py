@@ -8,7 +8,6 @@ import pyarrow as pa
 from datafusion import DataFrame
 from deltalake import DeltaTable
 
-from dagster_dfsession.delta.history import data_version
 from dagster_dfsession.errors import UnsupportedTypeError
 from dagster_dfsession.materialization.determinism import (
     check_repeatable,
@@ -28,7 +27,7 @@ from dagster_dfsession.pool.inputs import (
 )
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.reading import TableRead, bound
-from dagster_dfsession.pool.tables import OpenedTable, RunTables
+from dagster_dfsession.pool.tables import RunTables
 from dagster_dfsession.profile.materialization import Determinism
 from dagster_dfsession.query.carried import CARRIED, carries_functions
 from dagster_dfsession.query.content import content_digest
@@ -144,7 +143,7 @@ def _query(
         planned = Planned(never_optimized(frame, lease.session.ctx))
         identity = plan_identity(planned, session, scoped=scoped)
     held = {scoped[name]: digest for name, digest in lease.digests.items()}
-    reading = bound(frame, lease, tables)
+    reading = bound(frame, lease, tables, planned=planned)
     read: list[InputRecord] = []
     recorded, registered, unknown = {}, {}, []
     delta_tables = tables_spelt(identity.tables, lease.loaded, tables)
@@ -209,21 +208,13 @@ def _input(loaded: LoadedInput, read: TableRead | None) -> InputRecord:
         uri=opened.location.uri,
         version=opened.version,
         partitions=keys or (),
-        data_version=content_of(opened, keys),
+        data_version=opened.content(keys),
         files=opened.files.count,
         scan="" if read is None else str(read),
         key=opened.key,
         since=opened.since if isinstance(opened, ChangedTable) else None,
         narrowing=loaded.narrowing if loaded.given else None,
     )
-
-
-def content_of(opened: OpenedTable, keys: tuple[str, ...] | None) -> str:
-    """Return what the rows of an input are called: equal only where they are equal."""
-    if isinstance(opened, ChangedTable):
-        return opened.content(keys)
-    wanted = None if keys is None else frozenset(keys)
-    return data_version(opened.delta, opened.location, wanted)
 
 
 def stream_of(value: Any, asset: str) -> pa.RecordBatchReader:

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_dfsession.display import fewer_columns, fewer_rows, size_of
+from dagster_dfsession.display import fewer_columns, fewer_rows, size_of, sizes_of
 from dagster_dfsession.metadata.keys import (
     COLUMN_LINEAGE,
     COLUMN_SCHEMA,
@@ -42,7 +42,8 @@ def within_budget(
         else value
         for key, value in entries.items()
     }
-    if size_of(cut) <= budget:
+    sizes = sizes_of(cut)
+    if _over(sizes, budget) <= 0:
         return cut
     tight = {
         key: fewer_rows(entries[key], ROWS_IF_TIGHT)
@@ -50,14 +51,21 @@ def within_budget(
         if key in entries
     }
     for key, value in {**shorter, **tight}.items():
-        if size_of(cut) > budget:
+        if _over(sizes, budget) > 0:
             cut[key] = value
-    if COLUMN_LINEAGE in cut and size_of(cut) > budget:
+            sizes |= sizes_of({key: value})
+    if COLUMN_LINEAGE in cut and _over(sizes, budget) > 0:
         deps: Any = cut.pop(COLUMN_LINEAGE)
-        if fewer := fewer_deps(deps, budget - size_of(cut)):
+        del sizes[COLUMN_LINEAGE]
+        if fewer := fewer_deps(deps, -_over(sizes, budget)):
             cut[COLUMN_LINEAGE] = fewer
-    if COLUMN_SCHEMA in cut and size_of(cut) > budget:
-        rest = {key: value for key, value in cut.items() if key != COLUMN_SCHEMA}
-        room = budget - size_of(rest)
+            sizes |= sizes_of({COLUMN_LINEAGE: fewer})
+    if COLUMN_SCHEMA in cut and _over(sizes, budget) > 0:
+        room = sizes[COLUMN_SCHEMA] - _over(sizes, budget)
         cut[COLUMN_SCHEMA] = fewer_columns(entries[COLUMN_SCHEMA], room)
     return cut
+
+
+def _over(sizes: Mapping[str, int], budget: int) -> int:
+    """Return how many bytes too many there are; below 0: how many more would fit."""
+    return size_of({}) + sum(sizes.values()) - budget

@@ -118,7 +118,7 @@ class HolderFile:
         self.write(holder)
 
     def write(self, holder: Holder) -> None:
-        """Replace what it says.
+        """Replace what it says; for a moment there is no file.
 
         Raises:
             PoolError: The directory cannot be written to.
@@ -129,6 +129,8 @@ class HolderFile:
             if not self._path.parent.is_dir():
                 self._path.parent.mkdir(parents=True, exist_ok=True)
             new.write_bytes(data)
+            # Put in the place of another file, ext4 would write it to the disk first.
+            self._path.unlink(missing_ok=True)
             new.replace(self._path)
         except OSError as error:
             raise PoolError(

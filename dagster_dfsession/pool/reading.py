@@ -69,7 +69,13 @@ class Reading(msgspec.Struct, frozen=True):
     why_composed: str | None
 
 
-def bound(frame: DataFrame, lease: Lease, tables: RunTables) -> Reading:
+def bound(
+    frame: DataFrame,
+    lease: Lease,
+    tables: RunTables,
+    *,
+    planned: Planned | None = None,
+) -> Reading:
     """Bind a query to the files that it needs.
 
     Its rows are the same whether or not that succeeds; what could not be done is said
@@ -79,11 +85,12 @@ def bound(frame: DataFrame, lease: Lease, tables: RunTables) -> Reading:
         frame: Composed over the tables of the run.
         lease: In which it was composed.
         tables: The tables of the run.
+        planned: The same plan, where it has been optimized already.
 
     Raises:
         DeltaError: A data file of a table is gone.
     """
-    composed = Planned(frame)
+    composed = planned or Planned(frame)
     wanted = wanted_of_tables(composed.optimized)
     named = [
         (opened, wanted[spelt])
@@ -91,7 +98,7 @@ def bound(frame: DataFrame, lease: Lease, tables: RunTables) -> Reading:
     ]
     for by_name in (True, False):
         reads, scans = _reads(composed, lease, named, by_name=by_name)
-        again = _again(composed, lease, named, scans)
+        again = _again(frame, composed, lease, named, scans)
         if isinstance(again, str):
             return _as_composed(frame, reads, again)
         # To optimize a plan for nothing would take as long as all the rest of this.
@@ -140,6 +147,7 @@ def _reads(
 
 
 def _again(
+    frame: DataFrame,
     composed: Planned,
     lease: Lease,
     named: Collection[tuple[OpenedTable, Wanted]],
@@ -154,7 +162,7 @@ def _again(
         if opened.name in scans
     )
     ctx = session.without_statistics() if floats else None
-    statement = lease.statement_of(composed.frame)
+    statement = lease.statement_of(frame)
     if statement is not None:
         over = {name: lease.narrowed(name, scan) for name, scan in scans.items()}
         return rebound_statement(session, statement, over, composed, ctx=ctx)

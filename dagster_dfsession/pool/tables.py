@@ -8,6 +8,7 @@ from datafusion.catalog import Table
 from deltalake import DeltaTable
 
 from dagster_dfsession.delta.data_files import DataFiles
+from dagster_dfsession.delta.history import data_version
 from dagster_dfsession.delta.location import Lake, Location
 from dagster_dfsession.delta.protocol import check_protocol
 from dagster_dfsession.delta.provider import provider_of
@@ -45,6 +46,21 @@ class OpenedTable:
         self.delta = delta
         self.table = Table(provider_of(delta, location))
         self.files = DataFiles(delta, location)
+        self._content: dict[tuple[str, ...] | None, str] = {}
+
+    def content(self, keys: tuple[str, ...] | None) -> str:
+        """Return what its rows are called: equal only where they are equal.
+
+        Args:
+            keys: Of the partitions that are meant; None: all rows.
+
+        Raises:
+            DeltaError: The log cannot be read.
+        """
+        if keys not in self._content:
+            wanted = None if keys is None else frozenset(keys)
+            self._content[keys] = data_version(self.delta, self.location, wanted)
+        return self._content[keys]
 
     @property
     def version(self) -> int:

@@ -24,8 +24,12 @@ def begin_execution(composed: Context) -> Span:
     Args:
         composed: Where it was composed: its place if a thread of another library asks.
     """
-    asked = get_current_span().get_span_context().is_valid
-    return start_span("dfsession.execute", None if asked else composed)
+
+    def place() -> Context | None:
+        asked = get_current_span().get_span_context().is_valid
+        return None if asked else composed
+
+    return start_span("dfsession.execute", place)
 
 
 def end_execution(
@@ -78,7 +82,7 @@ def _trace_scan(scan: MetricsSet, below: Context) -> None:
         return
     span = start_span(
         "dfsession.scan",
-        below,
+        lambda: below,
         start_ns=_ns(min(starts)),
         rows=scan.output_rows,
         bytes=scan.sum_by_name("bytes_scanned"),

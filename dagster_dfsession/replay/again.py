@@ -10,7 +10,6 @@ from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.delta.merges import Custom, Merge
 from dagster_dfsession.errors import RecordError
 from dagster_dfsession.materialization.materialize import materialize
-from dagster_dfsession.materialization.outputs import content_of
 from dagster_dfsession.materialization.records import (
     STATEMENT_UNKNOWN,
     Change,
@@ -171,7 +170,7 @@ def _volatile_clauses(merge: Merge | None) -> Iterator[str]:
 def _inputs(record: SessionRecord, again: Reopened) -> Iterator[Change]:
     """Return the inputs that have other rows at the same version."""
     for each, opened in zip(record.inputs, again.inputs, strict=True):
-        content = content_of(opened, each.partitions or None)
+        content = opened.content(each.partitions or None)
         if content != each.data_version:
             yield Change(
                 what=f"content of input {each.table}",

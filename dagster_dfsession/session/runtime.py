@@ -1,5 +1,7 @@
 """What a built session says of itself: snapshots, and the hashes over them."""
 
+import functools
+
 from dagster_dfsession.plan.classification import hashed_settings, result_settings
 from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.profile.base import Frozen
@@ -15,7 +17,7 @@ RESULT_SETTINGS_HASH_VERSION = 1
 SESSION_HASH_VERSION = 2
 
 
-class SessionRuntime(Frozen, frozen=True):
+class SessionRuntime(Frozen, frozen=True, dict=True):
     """A session as observed; built from snapshots alone, without an engine.
 
     Attributes:
@@ -37,7 +39,7 @@ class SessionRuntime(Frozen, frozen=True):
     rules: Rules = Rules()
     hooks: tuple[HookEntry, ...] = ()
 
-    @property
+    @functools.cached_property
     def settings_hash(self) -> str:
         """Effective settings less the volatile ones, and the runtime."""
         return content_hash(
@@ -49,7 +51,7 @@ class SessionRuntime(Frozen, frozen=True):
             },
         )
 
-    @property
+    @functools.cached_property
     def result_settings_hash(self) -> str:
         """Only the settings that can change what a query returns."""
         return content_hash(
@@ -63,7 +65,7 @@ class SessionRuntime(Frozen, frozen=True):
         """User functions with their bodies, and the built-in registry."""
         return self.functions.hash
 
-    @property
+    @functools.cached_property
     def session_hash(self) -> str:
         """All of the above and the engine's versions."""
         return content_hash(

@@ -137,8 +137,10 @@ def _changes(
     made: Materialization, store: RecordStore, step: dg.OpExecutionContext
 ) -> str:
     """Compare with the asset's previous materialization, whichever run it was."""
-    event = step.instance.get_latest_materialization_event(dg.AssetKey(made.target.key))
-    before = event.asset_materialization if event else None
+    # One query; `get_latest_materialization_event` makes four, of which each connects.
+    key = dg.AssetKey(made.target.key)
+    found = step.instance.fetch_materializations(key, limit=1).records
+    before = found[0].asset_materialization if found else None
     if before is None:
         return FIRST
     if RECORD not in before.metadata:

@@ -1,15 +1,17 @@
 """The trace of a run: one for all its processes."""
 
-import contextlib
+import functools
 import hashlib
 import multiprocessing
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from opentelemetry import metrics, propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import (
+    INVALID_SPAN,
     NonRecordingSpan,
     Span,
     SpanContext,
@@ -18,7 +20,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from dagster_dfsession.telemetry.spans import start_span
+from dagster_dfsession.telemetry.spans import UNSEEN, start_span
 
 FLUSH_MS = 2000
 
@@ -79,7 +81,10 @@ class RunTrace:
         """
         self._run_id = run_id
         self._run = start_span(
-            "dfsession.run", run_context(run_id, tags), run_id=run_id, profile=profile
+            "dfsession.run",
+            functools.partial(run_context, run_id, tags),
+            run_id=run_id,
+            profile=profile,
         )
         self._step: Span | None = None
 
@@ -88,7 +93,7 @@ class RunTrace:
         self.end_step()
         self._step = start_span(
             "dfsession.step",
-            set_span_in_context(self._run, Context()),
+            lambda: set_span_in_context(self._run, Context()),
             run_id=self._run_id,
             step=step,
             attempt=attempt,
@@ -100,17 +105,15 @@ class RunTrace:
         if step is not None:
             step.end()
 
-    @contextlib.contextmanager
-    def current(self) -> Iterator[None]:
+    def current(self) -> AbstractContextManager[object]:
         """Let the spans of a block be those of the step, or of the run.
 
         A span that the user's own code has begun stays their parent.
         """
-        if get_current_span().get_span_context().is_valid:
-            yield
-            return
-        with trace.use_span(self._step or self._run, record_exception=False):
-            yield
+        own = self._step or self._run
+        if own is INVALID_SPAN or get_current_span().get_span_context().is_valid:
+            return UNSEEN
+        return trace.use_span(own, record_exception=False)
 
     def end(self) -> None:
         """End all spans; a process that will not run its exit handlers sends them.

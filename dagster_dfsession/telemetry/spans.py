@@ -1,6 +1,6 @@
 """Spans, through OpenTelemetry's API alone: without an SDK they cost nearly nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import MappingProxyType
 
@@ -81,7 +81,7 @@ def _quiet_span(name: str, attributes: Mapping[str, AttributeValue]) -> Iterator
 
 def start_span(
     name: str,
-    parent: Context | None = None,
+    parent: Callable[[], Context | None] | None = None,
     *,
     start_ns: int | None = None,
     **attributes: AttributeValue | None,
@@ -90,7 +90,7 @@ def start_span(
 
     Args:
         name: As for `span`.
-        parent: Where it belongs; None: below the current span.
+        parent: Asked where it belongs, if anybody looks; None: below the current span.
         start_ns: When it began, in nanoseconds since 1970; None: now.
         **attributes: As for `span`.
     """
@@ -98,7 +98,7 @@ def start_span(
         return INVALID_SPAN
     return TRACER.start_span(
         name,
-        context=parent,
+        context=None if parent is None else parent(),
         attributes=attributes_of(attributes),
         start_time=start_ns,
     )

@@ -11,6 +11,7 @@ from dagster_dfsession import (
     DfSessionError,
     build_metadata_bounds_checks,
     build_schema_change_checks,
+    sql_asset,
 )
 
 Run = Callable[..., dg.ExecuteInProcessResult]
@@ -106,16 +107,37 @@ def test_a_measure_is_held_between_its_bounds(
     assert found.metadata["dagster/row_count"].value == 2
 
 
+def test_a_measure_of_queries_does_not_fail_where_no_query_ran(run: Run) -> None:
+    arrow = made(a=[1])
+    query = sql_asset(name="query", sql="SELECT a FROM things")
+    checks = build_metadata_bounds_checks(
+        [arrow, query], metadata_key="dfsession/rows_read", min_value=2
+    )
+    result = run(arrow, query, *checks)
+    found = {each.asset_key: each for each in result.get_asset_check_evaluations()}
+
+    assert found[arrow.key].passed
+    assert "the rows did not come from one" in str(found[arrow.key].description)
+    assert not found[query.key].passed
+
+
 def test_a_measure_that_is_not_there_fails(run: Run, check: Check) -> None:
     run(things := made(a=[1]))
-
-    checks = build_metadata_bounds_checks(
-        [things], metadata_key="dfsession/rows_read", min_value=0
-    )
+    inserted = {"metadata_key": "dfsession/rows_inserted", "min_value": 0}
+    checks = build_metadata_bounds_checks([things], **inserted)
 
     assert check(things, *checks).description == (
-        "The last materialization has no dfsession/rows_read."
+        "The last materialization has no dfsession/rows_inserted."
     )
+
+    @dg.asset(name="things")
+    def others() -> None:
+        """Something that this package did not write."""
+
+    run(others)
+    read = {"metadata_key": "dfsession/rows_read", "min_value": 0}
+
+    assert not check(others, *build_metadata_bounds_checks([others], **read)).passed
 
 
 @pytest.mark.parametrize(

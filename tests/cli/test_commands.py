@@ -147,6 +147,25 @@ def test_an_error_shows_its_traceback_where_asked(project: Path, cli: Cli) -> No
     )
 
 
+def test_a_traceback_that_was_asked_for_ends_with_status_2(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del project
+
+    with pytest.raises(SystemExit) as ended:
+        main(["--debug", "fingerprint", "x"])
+
+    assert ended.value.code == 2
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_a_misspelt_command_is_told_which_one_is_meant(cli: Cli) -> None:
+    said = cli("replya", "x")
+
+    assert said.exit_code == 2
+    assert "No such command 'replya'. Did you mean 'replay'?" in said.stderr
+
+
 def test_fingerprint_is_what_a_run_records(run_id: str, cli: Cli) -> None:
     del run_id
     commit = DeltaTable("lake/spending").history(1)[0]

@@ -104,7 +104,9 @@ GRAPHS = {"tpch": tpch, "daily": daily}
 
 
 @functools.cache
-def job(graph: str, executor_name: str, root: str, home: str) -> dg.JobDefinition:
+def job(
+    graph: str, executor_name: str, root: str, home: str, name: str
+) -> dg.JobDefinition:
     """Return a job, as each worker builds it.
 
     Args:
@@ -112,9 +114,10 @@ def job(graph: str, executor_name: str, root: str, home: str) -> dg.JobDefinitio
         executor_name: One of `EXECUTORS`, or `ray`.
         root: The lake.
         home: Where files of the graph are.
+        name: Of the job.
     """
     changed = dg.Definitions(
-        executor=executor(executor_name), jobs=[dg.define_asset_job("everything")]
+        executor=executor(executor_name), jobs=[dg.define_asset_job(name)]
     )
     if graph == "demo":
         from definitions import defs  # noqa: PLC0415  # it reads the environment
@@ -126,4 +129,4 @@ def job(graph: str, executor_name: str, root: str, home: str) -> dg.JobDefinitio
         resources = {"dfsession": session, "io_manager": lake}
         own = dg.Definitions(assets=GRAPHS[graph](Path(home)), resources=resources)
         definitions = dg.Definitions.merge(own, changed)
-    return definitions.resolve_job_def("everything")
+    return definitions.resolve_job_def(name)

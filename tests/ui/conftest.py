@@ -100,7 +100,6 @@ def keep() -> Keep:
     def taken(page: Page, name: str, *, height: int = 1000) -> None:
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": height})
-            page.wait_for_load_state("networkidle")
             page.screenshot(
                 path=PICTURES / f"{name}-{width}.png", animations="disabled"
             )

@@ -1,5 +1,6 @@
 """The functions of a built session, read back from it."""
 
+import functools
 import re
 from collections.abc import Collection, Iterable, Mapping
 
@@ -59,7 +60,7 @@ class FunctionEntry(Frozen, frozen=True):
     aliases: tuple[str, ...]
 
 
-class FunctionsSnapshot(Frozen, frozen=True):
+class FunctionsSnapshot(Frozen, frozen=True, dict=True):
     """What a session can call.
 
     Attributes:
@@ -75,7 +76,7 @@ class FunctionsSnapshot(Frozen, frozen=True):
         """Every name and alias, as `functions_in_plan` takes them."""
         return tuple(name for e in self.entries for name in (e.name, *e.aliases))
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         """The `udf_snapshot_hash`: whether two sessions can call the same functions.
 

@@ -1,0 +1,70 @@
+"""Steps on a Dask cluster of several processes, with the tables on an S3 server."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+from dask.distributed import LocalCluster
+
+from tests.scale.location import DAYS
+from tests.scale.running import Runs, rows_of
+
+pytestmark = pytest.mark.slow
+
+
+def on(cluster: LocalCluster) -> dict[str, Any]:
+    return {"cluster": {"existing": {"address": cluster.scheduler_address}}}
+
+
+def test_the_graph_of_tpch_is_the_same_in_every_process(
+    tpch: Runs, dask: LocalCluster
+) -> None:
+    alone = tpch.run("tpch", "in_process")
+    spread = tpch.run("tpch", "dask", on(dask))
+
+    assert alone.success
+    assert spread.success
+    assert len(alone.processes()) == 1
+    assert len(spread.processes()) == 2
+    assert len(spread.identities()) == 30
+    assert spread.identities() == alone.identities()
+    (session,) = {each["session_hash"] for each in spread.identities().values()}
+    assert session
+
+
+def test_partitions_that_workers_write_at_once_are_all_there(
+    runs: Runs, dask: LocalCluster
+) -> None:
+    days = DAYS.get_partition_keys()
+
+    ran = runs.days(days, "dask", on(dask), own_names=True)
+
+    assert all(each.success for each in ran)
+    assert len(set.union(*(each.processes() for each in ran))) == 2
+    assert runs.rows() == rows_of(days)
+    assert runs.versions() == len(days)
+
+
+def test_a_step_whose_worker_is_killed_is_done_by_another(
+    runs: Runs, dask: LocalCluster
+) -> None:
+    workers = {nanny.pid for nanny in dask.workers.values()}
+
+    ran, killed = runs.day_while_its_worker_is_killed("d1", "dask", on(dask))
+
+    assert killed in workers
+    assert ran.success
+    assert len(ran.of_type(dg.DagsterEventType.STEP_START)) == 2
+    assert len(ran.processes()) == 2
+    assert runs.rows() == rows_of(["d1"])
+    assert runs.versions() == 1
+
+
+def test_runs_of_one_job_at_once_on_one_cluster_share_a_step(
+    runs: Runs, dask: LocalCluster
+) -> None:
+    """Why docs/scale.md asks for a name for each: Dask's keys have no run in them."""
+    ran = runs.days(["d0", "d1", "d2"], "dask", on(dask))
+
+    assert all(each.success for each in ran)
+    assert len(runs.rows()) < len(rows_of(["d0", "d1", "d2"]))
