@@ -43,7 +43,7 @@ docs: $(READY)  ## write what is generated of docs and README.md
 	$(BIN)/python docs/diagnostics.py
 	$(BIN)/python docs/commands.py
 
-conformance: $(READY)  ## the conformance suite on the peers as well; writes docs/conformance.md
+conformance: $(READY)  ## the conformance suite on the peers as well; writes docs/conformance.md, README.md
 	$(BIN)/python benchmarks/conformance.py
 
 lint: $(READY)  ## ruff, mypy, import-linter

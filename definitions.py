@@ -17,7 +17,6 @@ from dagster_dfsession import (
     ProfileError,
     build_contract_checks,
     build_janitor_sensor,
-    build_plan_checks,
     build_session_drift_checks,
     build_session_drift_sensor,
     load_sql_assets,
@@ -55,10 +54,11 @@ def defs() -> dg.Definitions:
         assets=assets,
         asset_checks=[
             *checks,
-            *build_plan_checks(assets),
             *build_contract_checks(assets),
             *build_session_drift_checks(assets),
         ],
+        # Tables as small as these take less time than a process for each step.
+        executor=dg.in_process_executor,
         sensors=[build_session_drift_sensor(assets), build_janitor_sensor()],
         resources={
             "dfsession": session,

@@ -1,7 +1,7 @@
 """Run the conformance suite on this project's IO manager and on its peers.
 
 Each peer of tests/conformance/peers.toml is installed in an environment of its own, as
-pip finds it. The table goes into docs/conformance.md.
+pip finds it. The tables go into docs/conformance.md and README.md.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import tomli
 ROOT = Path(__file__).resolve().parents[1]
 SUITE = ROOT / "tests" / "conformance"
 PEERS = SUITE / "peers.toml"
-PAGE = ROOT / "docs" / "conformance.md"
+PAGE, README = ROOT / "docs" / "conformance.md", ROOT / "README.md"
 BEGIN, END = "<!-- begin: make conformance -->\n", "<!-- end -->"
 OURS = "dagster-dfsession"
 ENGINES = ("dagster", "datafusion", "deltalake", "pyarrow", "pytest")
@@ -66,23 +66,21 @@ def outcomes(python: Path | str, *options: str | Path) -> Outcomes:
     }
 
 
+def summary(results: Mapping[str, Outcomes]) -> list[str]:
+    """Return how many cases came to what, for each IO manager."""
+    counts = {name: Counter(of.values()) for name, of in results.items()}
+    told = dict.fromkeys(each for case in results.values() for each in case.values())
+    rows = ([shown(each), *(str(of[each]) for of in counts.values())] for each in told)
+    return [*table(["", *results], rows)]
+
+
 def page(results: Mapping[str, Outcomes], installed: Mapping[str, str]) -> str:
     """Return the generated part of the page."""
     names = list(results)
-    told = list(
-        dict.fromkeys(each for case in results.values() for each in case.values())
-    )
-    counts = {name: Counter(of.values()) for name, of in results.items()}
     cases = list(dict.fromkeys(case for of in results.values() for case in of))
     return "\n".join(
         [
-            *table(
-                ["", *names],
-                (
-                    [shown(each), *(str(counts[n][each]) for n in names)]
-                    for each in told
-                ),
-            ),
+            *summary(results),
             "",
             *table(
                 ["case", *names],
@@ -125,8 +123,8 @@ def table(headings: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
         yield f"| {' | '.join(row)} |"
 
 
-def measure(environments: Path) -> str:
-    """Run everything; return the generated part of the page."""
+def measure(environments: Path) -> tuple[str, str]:
+    """Run everything; return the generated parts of the page and of the README."""
     asked: Mapping[str, Any] = tomli.loads(PEERS.read_text(encoding="utf-8"))
     everywhere = asked["everywhere"]["packages"]
     results = {OURS: outcomes(sys.executable)}
@@ -138,21 +136,27 @@ def measure(environments: Path) -> str:
         named = f"--io-manager={peer['io-manager']}"
         results[name] = outcomes(python, "-c", PEERS, named)
         installed[name] = ", ".join(packages).replace("==", " ")
-    return page(results, installed)
+    return page(results, installed), "\n".join([*summary(results), ""])
+
+
+def write(file: Path, generated: str) -> None:
+    """Put what was generated between the marks of a file."""
+    before, _, rest = file.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    file.write_text(f"{before}{BEGIN}{generated}{END}{after}", encoding="utf-8")
 
 
 def main() -> None:
-    """Measure, and write the page."""
+    """Measure, and write the page and the table of the README."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--environments", type=Path, help="where they are kept (default: nowhere)"
     )
     kept = parser.parse_args().environments
     with tempfile.TemporaryDirectory() as scratch:
-        measured = measure(Path(scratch) if kept is None else kept.resolve())
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}{measured}{END}{after}", encoding="utf-8")
+        told, short = measure(Path(scratch) if kept is None else kept.resolve())
+    write(PAGE, told)
+    write(README, short)
 
 
 if __name__ == "__main__":

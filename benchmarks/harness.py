@@ -5,10 +5,13 @@ import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 PACKAGES = ("dagster", "dagster-dfsession", "datafusion", "deltalake", "pyarrow")
 RESULTS = Path(__file__).with_name("results.json")
@@ -31,25 +34,35 @@ class Times:
 
 
 def interleaved(
-    arms: Mapping[str, Callable[[], object]],
-    *,
-    rounds: int,
-    clock: Callable[[], float] = time.perf_counter,
+    arms: Mapping[str, Callable[[], object]], *, rounds: int
 ) -> dict[str, Times]:
-    """Run all arms once to warm up, then in turn, so that noise meets them alike.
-
-    Each round begins with another arm: who follows whom would make a difference.
-    """
+    """Run all arms once to warm up, then in turn, so that noise meets them alike."""
     taken: dict[str, list[float]] = {name: [] for name in arms}
     for arm in arms.values():
         arm()
-    turns = list(arms.items())
     for _ in range(rounds):
-        for name, arm in turns:
-            started = clock()
+        for name, arm in arms.items():
+            started = time.perf_counter()
             arm()
-            taken[name].append((clock() - started) * 1000)
-        turns.append(turns.pop(0))
+            taken[name].append((time.perf_counter() - started) * 1000)
+    return {name: Times(tuple(each)) for name, each in taken.items()}
+
+
+def alone(module: str, *arguments: object) -> Any:
+    """Run a benchmark's arm in a process of its own; return the JSON that it prints."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def in_turn(
+    arms: Mapping[str, Callable[[], float]], *, rounds: int
+) -> dict[str, Times]:
+    """Ask all arms in turn for the milliseconds that each took by its own clock."""
+    taken: dict[str, list[float]] = {name: [] for name in arms}
+    for _ in range(rounds):
+        for name, arm in arms.items():
+            taken[name].append(arm())
     return {name: Times(tuple(each)) for name, each in taken.items()}
 
 

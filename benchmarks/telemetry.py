@@ -8,6 +8,7 @@ later, such as memory to be collected, as far as the machine is quiet.
 
 import contextlib
 import functools
+import itertools
 import math
 import statistics
 import sys
@@ -23,7 +24,7 @@ import pyarrow as pa
 from datafusion import DataFrame
 from opentelemetry.trace import INVALID_SPAN
 
-from benchmarks.harness import Times, interleaved, keep
+from benchmarks.harness import keep
 from dagster_dfsession import (
     DataFusionDeltaIOManager,
     DataFusionSessionResource,
@@ -91,7 +92,7 @@ DOORS = (
     *_methods(run_trace.RunTrace, "__init__", "begin_step", "end_step", "end"),
     *_methods(recorder.Recorder, "record", "close"),
     *_methods(measures.Totals, "add", "now"),
-    *_methods(holders.HolderFile, "__init__", "write", "remove"),
+    *_methods(holders.HolderFile, "__init__", "replace", "remove"),
 )
 
 
@@ -114,14 +115,27 @@ def replaced(by: Callable[[Door], Callable[..., Any]]) -> Iterator[None]:
             setattr(home, name, original)
 
 
+class Used(NamedTuple):
+    """Milliseconds: of the processor, and on the wall."""
+
+    cpu: float
+    wall: float
+
+
 class Inside:
-    """Time spent behind the doors, in milliseconds; a door behind another is part."""
+    """The time spent behind the doors; what a door calls behind another is in it."""
 
     def __init__(self) -> None:
         """Start at zero."""
-        self.cpu = self.wall = 0.0
         self.calls = 0
+        self._cpu = self._wall = 0.0
         self._depth = 0
+
+    def take(self) -> Used:
+        """Return the time since it was last asked for."""
+        used = Used(self._cpu * 1000, self._wall * 1000)
+        self._cpu = self._wall = 0.0
+        return used
 
     def timed(self, door: Door) -> Callable[..., Any]:
         """Return the door's function with a clock around it."""
@@ -134,24 +148,25 @@ class Inside:
             try:
                 return original(*given, **named)
             finally:
-                taken, spent = time.thread_time() - cpu, time.perf_counter() - wall
+                spent, passed = time.thread_time() - cpu, time.perf_counter() - wall
                 self._depth -= 1
                 if not self._depth:
                     self.calls += 1
-                    self.cpu += taken * 1000
-                    self.wall += spent * 1000
+                    self._cpu += spent
+                    self._wall += passed
 
         return run
 
 
 def bare(root: Path) -> Work:
     """Return a materialization with a session of its own, without Dagster."""
-    lake = Lake(str(root))
+    lake, number = Lake(str(root)), itertools.count()
 
     def run() -> None:
-        session = RunSession(PLAN, "bench")
+        run_id = f"bench{next(number)}"  # the second attempt of one would do nothing
+        session = RunSession(PLAN, run_id)
         session.tables.add_lake(lake)
-        lease = session.lease(Scope(run_id="bench", step="x"))
+        lease = session.lease(Scope(run_id=run_id, step="x"))
         with session.trace.current():
             lease.register("t", ROWS)
             target = Target(key=("x",), location=lake.table(["x"]))
@@ -190,50 +205,53 @@ def whole(root: Path) -> Work:
     return functools.partial(run, x)
 
 
+def used_by(work: Work) -> Used:
+    """Return what one round takes, on all threads."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    spent, passed = time.process_time() - cpu, time.perf_counter() - wall
+    return Used(spent * 1000, passed * 1000)
+
+
 def measured(name: str, work: Work, rounds: int) -> dict[str, object]:
     """Ask both ways, print the answers and return them."""
+    inside, within = Inside(), list[Used]()
+    arms: dict[str, Callable[[Door], Callable[..., Any]]] = {
+        "timed": inside.timed,
+        "on": lambda door: getattr(door.owner, door.name),
+        "off": lambda door: door.instead,
+        "off again": lambda door: door.instead,
+    }
+    used: dict[str, list[Used]] = {arm: [] for arm in arms}
+    turns = list(arms.items())
     work()
-    inside, cpu, wall = Inside(), [], []
-    with replaced(inside.timed):
-        for _ in range(rounds):
-            began, at = time.process_time(), time.perf_counter()
-            work()
-            cpu.append((time.process_time() - began) * 1000)
-            wall.append((time.perf_counter() - at) * 1000)
-    own = {"cpu": inside.cpu / rounds, "wall": inside.wall / rounds}
-    of = {"cpu": statistics.median(cpu), "wall": statistics.median(wall)}
-    for clock, ms in own.items():
-        share = ms / of[clock]
-        print(f"{name}: inside {ms:.2f} of {of[clock]:.1f} ms {clock}, {share:.2%}")
-
-    def off() -> None:
-        with replaced(lambda door: door.instead):
-            work()
-
-    arms = {"on": work, "off": off, "off again": off}
-    taken = interleaved(arms, rounds=rounds, clock=time.process_time)
-    middle = taken["off"].median
-    paired = {
-        arm: [round(each / middle, 4) for each in middle_of(taken[arm], taken["off"])]
-        for arm in ("on", "off again")
-    }
-    for arm, (low, mid, high) in paired.items():
-        print(f"{name}: {arm} over off, cpu: {mid:+.2%} ({low:+.2%} to {high:+.2%})")
-    return {
-        "calls": round(inside.calls / rounds),
-        "inside_ms": {clock: round(ms, 3) for clock, ms in own.items()},
-        "of_ms": {clock: round(ms, 1) for clock, ms in of.items()},
-        "share": {clock: round(own[clock] / of[clock], 4) for clock in own},
-        "paired_cpu_share": paired,
-    }
+    for _ in range(rounds):
+        for arm, by in turns:
+            with replaced(by):
+                used[arm].append(used_by(work))
+        within.append(inside.take())
+        turns.append(turns.pop(0))  # who follows whom would make a difference
+    figures: dict[str, object] = {"rounds": rounds, "calls": inside.calls // rounds}
+    for at, clock in enumerate(Used._fields):
+        of = statistics.median(each[at] for each in used["off"])
+        own = statistics.median(each[at] for each in within)
+        print(f"{name}, {clock}: inside {own:.2f} of {of:.1f} ms, {own / of:.2%}")
+        found = {"inside_ms": round(own, 3), "of_ms": round(of, 1)}
+        shares: dict[str, object] = {"inside": round(own / of, 4)}
+        for arm in ("on", "off again"):
+            pairs = zip(used[arm], used["off"], strict=True)
+            more = middle([one[at] / other[at] - 1 for one, other in pairs])
+            print("  {} over off: {:+.2%}, {:+.2%} to {:+.2%}".format(arm, *more))
+            shares[f"{arm} over off"] = [round(each, 4) for each in more]
+        figures[clock] = {**found, "shares": shares}
+    return figures
 
 
-def middle_of(one: Times, other: Times) -> tuple[float, float, float]:
-    """Return the median of paired differences, between the ends of its 95 %."""
-    more = sorted(a - b for a, b in zip(one.rounds, other.rounds, strict=True))
-    reach = 0.98 * math.sqrt(len(more))
-    low = max(math.floor(len(more) / 2 - reach), 0)
-    return more[low], statistics.median(more), more[-1 - low]
+def middle(values: list[float]) -> tuple[float, float, float]:
+    """Return the median, and the ends of what it may be at 95 %."""
+    ordered = sorted(values)
+    low = max(math.floor(len(ordered) / 2 - 0.98 * math.sqrt(len(ordered))), 0)
+    return statistics.median(ordered), ordered[low], ordered[-1 - low]
 
 
 def main(rounds: int) -> None:

@@ -37,6 +37,7 @@ from dagster_dfsession.errors import (
 
 if TYPE_CHECKING:
     from dagster_dfsession.assets.graph import bootstrap_request
+    from dagster_dfsession.assets.remote import remote_query
     from dagster_dfsession.assets.sql_asset import sql_asset
     from dagster_dfsession.assets.sql_files import load_sql_assets
     from dagster_dfsession.bootstrap.check import bootstrap_session
@@ -141,6 +142,7 @@ __all__ = [
     "observable_delta_source",
     "open_session",
     "plan_session",
+    "remote_query",
     "scalar_udf",
     "sql_asset",
     "table_function",
@@ -182,6 +184,7 @@ _HOMES = {
     "observable_delta_source": "sources",
     "open_session": "session.factory",
     "plan_session": "plan.build",
+    "remote_query": "assets.remote",
     "scalar_udf": "session.functions.declare",
     "sql_asset": "assets.sql_asset",
     "table_function": "session.functions.declare",

@@ -19,6 +19,7 @@ from benchmarks.tpch.graph import Graph, read_graph
 def main() -> None:
     """Make all tables of the graph below a directory, and tell what it took."""
     arm, graph, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    out.mkdir(parents=True, exist_ok=True)
     module = importlib.import_module(f"benchmarks.tpch.arms.{arm}")
     work = prepared(module, read_graph(graph), out)
     wall, cpu = time.perf_counter(), cpu_s()

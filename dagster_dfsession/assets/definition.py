@@ -9,9 +9,18 @@ import dagster as dg
 from dagster_dfsession.assets.query import SqlQuery
 from dagster_dfsession.display import sql_text
 from dagster_dfsession.metadata.keys import SQL, TABLE_NAME
+from dagster_dfsession.profile.sail import EngineName
 from dagster_dfsession.steps.partitions import check_definition
 
-KINDS = frozenset({"datafusion", "sql", "deltalake"})
+def kinds_of(engine: EngineName) -> frozenset[str]:
+    """Return what the page says the asset of a query is made with.
+
+    Examples:
+        >>> sorted(kinds_of("sail"))
+        ['deltalake', 'sail', 'sql']
+    """
+    return frozenset({engine, "sql", "deltalake"})
+
 _AFTER = dg.In(dg.Nothing)
 """An input that a step waits for, and gets nothing from."""
 
@@ -56,7 +65,7 @@ def query_asset(
             SQL: sql_text(query.sql),
             **metadata,
         },
-        **{"kinds": KINDS, "code_version": version, **told},
+        **{"kinds": kinds_of(query.engine), "code_version": version, **told},
     )(query)
     return asset
 
@@ -70,6 +79,7 @@ def query_spec(
     deps: Iterable[Any],
     metadata: Mapping[str, Any],
     kept: bool,
+    engine: EngineName,
     **options: Any,
 ) -> dg.AssetSpec:
     """Return what is said of the asset of a query.
@@ -82,6 +92,7 @@ def query_spec(
         deps: What it does not name, or names with a partition mapping.
         metadata: Of the definition.
         kept: Whether it has a table, for which see `stored`.
+        engine: What runs it.
         **options: For `dagster.AssetSpec`.
 
     Raises:
@@ -94,7 +105,7 @@ def query_spec(
         return dg.AssetSpec(
             key,
             deps=upstream(key, read, deps),
-            kinds=KINDS if kept else KINDS - {"deltalake"},
+            kinds=kinds_of(engine) if kept else kinds_of(engine) - {"deltalake"},
             metadata={TABLE_NAME: ".".join(key.path), SQL: sql_text(sql), **metadata},
             code_version=version,
             is_virtual=not kept,

@@ -9,6 +9,7 @@ from msgspec import Meta
 from dagster_dfsession.assets.table_check import Check
 from dagster_dfsession.errors import ProfileError
 from dagster_dfsession.profile.base import Frozen
+from dagster_dfsession.profile.sail import EngineName
 
 Kept: TypeAlias = Literal["table", "view", "inline"]
 Columns: TypeAlias = str | Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -104,6 +105,7 @@ class SqlModel(Frozen, frozen=True):
         partition_expr: As the asset metadata of this name; so are `mode`,
             `schema_mode`, `merge` and `contract`.
         params: Values by name, for `$name` in the query.
+        engine: What runs the query, as in `sql_asset`. None: the session's own.
         incremental: Whether the query reads what is new alone.
         snapshot: Whether the table keeps the history.
         metadata: Further metadata of the definition.
@@ -127,6 +129,7 @@ class SqlModel(Frozen, frozen=True):
     schema_mode: str | None = None
     merge: dict[str, Any] | None = None
     contract: dict[str, Any] | None = None
+    engine: EngineName | None = None
     incremental: Incremental | None = None
     snapshot: Snapshot | None = None
     metadata: Mapping[str, Any] = {}
@@ -176,6 +179,7 @@ _WRITTEN = frozenset(
         "schema_mode",
         "merge",
         "contract",
+        "engine",
         "incremental",
         "snapshot",
     }

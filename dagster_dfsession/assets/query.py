@@ -10,6 +10,9 @@ import msgspec
 import pyarrow as pa
 
 from dagster_dfsession.assets.incremental import WATERMARK, Watermark, reads_all
+from dagster_dfsession.assets.remote import remote_query
+from dagster_dfsession.engines.sail.dialect import check_text
+from dagster_dfsession.engines.remote import RemoteQuery
 from dagster_dfsession.errors import (
     PartitionError,
     QueryError,
@@ -17,6 +20,7 @@ from dagster_dfsession.errors import (
     listing,
     nearest,
 )
+from dagster_dfsession.profile.sail import EngineName
 from dagster_dfsession.session.sql_text import places_of, tokens
 from dagster_dfsession.steps.partitions import MODE
 
@@ -42,6 +46,7 @@ class SqlQuery(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         bound: The partition values that it names.
         session_key: The resource that is its session.
         watermark: What `$watermark` stands for; None: it names none.
+        engine: What runs it.
     """
 
     sql: str
@@ -49,20 +54,28 @@ class SqlQuery(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     bound: tuple[str, ...] = ()
     session_key: str = "dfsession"
     watermark: Watermark | None = None
+    engine: EngineName = "datafusion"
 
     def __call__(self, context: dg.AssetExecutionContext) -> Any:
         """Return the frame of the query; nothing runs before it is written."""
         session = getattr(context.resources, self.session_key)
         values = _partition_values(context, self.bound)
         if self.watermark is None:
-            return session.sql(self.sql, params={**self.params, **values})
+            return self._asked(session, values)
         everything = reads_all(context)
         since = self.watermark.value(session, everything=everything)
-        frame = session.sql(self.sql, params={**self.params, WATERMARK: since})
+        asked = self._asked(session, {WATERMARK: since})
+        frame = asked.frame if isinstance(asked, RemoteQuery) else asked
         self.watermark.check_made(frame.schema().names)
         if everything:  # these rows replace those that are there
             context.add_output_metadata({MODE: "overwrite"})
-        return frame
+        return asked
+
+    def _asked(self, session: Any, values: Mapping[str, Any]) -> Any:
+        params = {**self.params, **values}
+        if self.engine == "datafusion":
+            return session.sql(self.sql, params=params)
+        return remote_query(session, self.sql, params=params)
 
     def outputs(
         self, context: dg.AssetExecutionContext, inputs: Mapping[str, Any]
@@ -88,6 +101,7 @@ def sql_query(
     partitions: dg.PartitionsDefinition | None,
     session_key: str,
     watermark: Watermark | None = None,
+    engine: EngineName = "datafusion",
 ) -> SqlQuery:
     """Return the query of an asset, with what a run has to bind.
 
@@ -98,6 +112,7 @@ def sql_query(
         partitions: The asset's partitions.
         session_key: The resource that is its session.
         watermark: What `$watermark` stands for, if the asset is incremental.
+        engine: What runs it.
 
     Raises:
         QueryError: A parameter has no value, or a value no parameter.
@@ -128,12 +143,15 @@ def sql_query(
             f"the query of asset {asset!r} names ${bound[-1]}, but its partitions are "
             f"no windows of time; use ${PARTITION_KEY}"
         )
+    if engine == "sail":
+        check_text(sql)
     return SqlQuery(
         sql=sql,
         params=params,
         bound=bound,
         session_key=session_key,
         watermark=watermark,
+        engine=engine,
     )
 
 

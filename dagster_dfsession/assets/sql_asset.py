@@ -12,6 +12,7 @@ from dagster_dfsession.assets.definition import code_reference, query_asset
 from dagster_dfsession.assets.incremental import parse_incremental, watermark_of
 from dagster_dfsession.assets.query import sql_query
 from dagster_dfsession.metadata.keys import CODE_REFERENCES
+from dagster_dfsession.profile.sail import EngineName
 from dagster_dfsession.profile.session import SessionProfile
 from dagster_dfsession.query.named_tables import named_tables
 from dagster_dfsession.resources import DataFusionSessionResource
@@ -29,6 +30,7 @@ def sql_asset(
     mode: str | None = None,
     contract: Mapping[str, Any] | None = None,
     incremental: Mapping[str, Any] | None = None,
+    engine: EngineName = "datafusion",
     metadata: Mapping[str, Any] | None = None,
     deps: Iterable[Any] = (),
     partitions_def: dg.PartitionsDefinition | None = None,
@@ -55,6 +57,9 @@ def sql_asset(
             query calls `$watermark`, and `start`, what that is in the first run. The
             mode is `append` or `merge`. A run with the tag `dfsession/full_refresh` =
             `true` begins at the start again and replaces all rows.
+        engine: What runs it: `datafusion`, the session's own, or `sail`, for a query
+            that is too big for a machine. That reads Spark's SQL: what it would read
+            otherwise, without saying so, is refused.
         metadata: Of the definition; see `DataFusionDeltaIOManager`.
         deps: As `dagster.asset` has them: what the query does not name, or names with
             a partition mapping.
@@ -99,6 +104,7 @@ def sql_asset(
             key.to_user_string(),
             f"{mode}",
         ),
+        engine=engine,
     )
     read = {dg.AssetKey(asset_key(each, home)) for each in named_tables(sql, profile)}
     stated = {
@@ -111,7 +117,7 @@ def sql_asset(
         key,
         query,
         read,
-        version=code_version(sql, params or {}, profile),
+        version=code_version(sql, params or {}, profile, engine),
         deps=deps,
         partitions_def=partitions_def,
         metadata={**stated, CODE_REFERENCES: code_reference(file, line)},

@@ -103,19 +103,21 @@ def _definitions(
         else watermark_of(
             model.incremental, table, file.sql, key.to_user_string(), f"{model.mode}"
         ),
+        engine=model.engine or "datafusion",
     )
     kept = model.kept == "table"
     spec = query_spec(
         key,
         query.sql if kept else file.sql,
         named.reads,
-        version=code_version(query.sql, query.params, profile),
+        version=code_version(query.sql, query.params, profile, query.engine),
         deps=[dg.AssetKey.from_user_string(each) for each in model.deps],
         metadata={
             **file_metadata(file, key),
             CODE_REFERENCES: code_reference(str(file.path.absolute()), file.line),
         },
         kept=kept,
+        engine=query.engine,
         partitions_def=partitions if kept else None,
         description=model.description or described(named.reads),
         group_name=model.group,

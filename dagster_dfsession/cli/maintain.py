@@ -87,4 +87,5 @@ def _title(*, write: bool) -> str:
 
 def _what(result: MaintenanceResult) -> str:
     counted = (f"{name} {count:,}" for name, count in result.metrics.items() if count)
-    return ", ".join(itertools.islice(counted, 6))
+    told = ", ".join(itertools.islice(counted, 6))
+    return told or ("" if result.note else "nothing")

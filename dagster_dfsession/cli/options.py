@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -46,7 +47,10 @@ def location_options(command: Callable[..., R]) -> Callable[..., R]:
             for name in ("python_file", "module_name", "workspace", "attribute")
         }
         directory: Path = options.pop("working_directory")
-        return command(location=_location(directory, **asked), **options)
+        with warnings.catch_warnings():
+            # Of what Dagster warns itself, nobody at a terminal can change anything.
+            warnings.filterwarnings("ignore", module=r"dagster[.]")
+            return command(location=_location(directory, **asked), **options)
 
     return wrapped
 

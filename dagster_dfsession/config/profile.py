@@ -40,6 +40,12 @@ class ProfilePart(dg.Config):
 
     model_config = ConfigDict(extra="forbid")
 
+    def __iter__(self) -> Iterator[tuple[str, Any]]:  # type: ignore[override]  # as pydantic's own
+        """Yield what was given, which is all that the page is to show."""
+        return (
+            (name, value) for name, value in super().__iter__() if value is not None
+        )
+
     @field_validator("*", mode="wrap")
     @classmethod
     def _leave_variables(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
@@ -60,6 +66,10 @@ class ProfilePart(dg.Config):
         return schema
 
 
+def _absent() -> None:
+    """Be the default of a field: of one that has a value, the page would show a null."""
+
+
 def config_class(
     struct: type[msgspec.Struct], name: str, *, path: str = ""
 ) -> type[ProfilePart]:
@@ -67,7 +77,9 @@ def config_class(
     fields = dict(_fields(declared_types(struct), name, path))
     if path in NAMED_PARTS:
         known = ", ".join(sorted(NAMED_PARTS[path]))
-        described = Field(default=None, description=f"Start from a preset: {known}.")
+        described = Field(
+            default_factory=_absent, description=f"Start from a preset: {known}."
+        )
         fields["preset"] = (str | None, described)
     return create_model(name, __base__=ProfilePart, __doc__=struct.__doc__, **fields)
 
@@ -78,7 +90,9 @@ def _fields(
     for field, kind in declared.items():
         below = f"{path}.{field}".lstrip(".")
         described = Field(
-            default=None, description=description_of(kind), **_bounds(kind)
+            default_factory=_absent,
+            description=description_of(kind),
+            **_bounds(kind),
         )
         found = _type(kind, f"{name}{field.title()}", below)
         yield field, (found | None, described)
@@ -116,7 +130,9 @@ def _tagged(choices: list[type[msgspec.Struct]], name: str) -> type[ProfilePart]
     kinds = [str(each.__struct_config__.tag) for each in choices]
     declared = {k: v for each in choices for k, v in declared_types(each).items()}
     fields = dict(_fields(declared, name, ""))
-    described = Field(default=None, description=f"One of {', '.join(sorted(kinds))}.")
+    described = Field(
+        default_factory=_absent, description=f"One of {', '.join(sorted(kinds))}."
+    )
     fields["kind"] = (_choice(f"{name}Kind", kinds) | None, described)
     return create_model(name, __base__=ProfilePart, **fields)
 

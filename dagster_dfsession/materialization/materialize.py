@@ -15,6 +15,7 @@ from dagster_dfsession.delta.merges import Custom
 from dagster_dfsession.delta.request import WriteRequest
 from dagster_dfsession.delta.write import write_table
 from dagster_dfsession.delta.written import WriteResult
+from dagster_dfsession.engines.remote import RemoteQuery
 from dagster_dfsession.errors import CommitError, DeltaError, listing
 from dagster_dfsession.materialization.clustering import clustered
 from dagster_dfsession.materialization.contract_rows import RuleKept
@@ -23,6 +24,7 @@ from dagster_dfsession.materialization.determinism import (
     pinned_request,
     policy_of,
 )
+from dagster_dfsession.materialization.elsewhere import output_elsewhere
 from dagster_dfsession.materialization.files_read import files_by_input
 from dagster_dfsession.materialization.intended import (
     intended_write,
@@ -63,6 +65,7 @@ class Materialization(msgspec.Struct, frozen=True, kw_only=True):
         lineage: Where its columns come from, tables as in `inputs`; None: likewise.
         why_composed: Why the query ran as it was composed; None: over scans of chosen
             files, or there was no query.
+        ran_on: The engine and its version, if it is not the session's own.
         statement: The query as it can be planned again; a text says why not.
         metrics: None: likewise, or an earlier attempt had written already.
         operators: What each operator did, as the physical plan orders them; empty
@@ -83,6 +86,7 @@ class Materialization(msgspec.Struct, frozen=True, kw_only=True):
     identity: PlanIdentity | None
     lineage: Lineage | None = None
     why_composed: str | None
+    ran_on: str | None = None
     statement: StatementRecord | str
     metrics: QueryMetrics | None
     operators: tuple[OperatorMetrics, ...] = ()
@@ -103,7 +107,8 @@ def materialize(
     """Write a value to its table in one commit.
 
     Args:
-        value: A DataFusion frame, which runs now, or anything with an Arrow stream.
+        value: A DataFusion frame or a `RemoteQuery`, which runs now, or anything with
+            an Arrow stream.
         target: Where it goes.
         tables: The tables of the run, for the versions of the inputs.
         lease: The session that computes it.
@@ -125,7 +130,8 @@ def materialize(
         "step": lease.scope.step,
     }
     with span("dfsession.compile", **traced):
-        output = output_of(
+        planned = output_elsewhere if isinstance(value, RemoteQuery) else output_of
+        output = planned(
             value,
             target.name,
             session=session,
@@ -163,6 +169,7 @@ def materialize(
         identity=output.identity,
         lineage=output.lineage,
         why_composed=output.why_composed,
+        ran_on=output.ran_on,
         statement=output.statement,
         metrics=None if ran is None else ran.metrics,
         operators=() if ran is None else ran.operators,

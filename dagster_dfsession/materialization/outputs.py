@@ -61,6 +61,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
         inputs: The Delta tables that were read.
         variable: Why the rows could differ if it ran again; empty if nothing.
         content: Equal only where the rows are equal; None: nobody can tell.
+        ran_on: The engine and its version, if it is not the session's own.
     """
 
     reader: pa.RecordBatchReader
@@ -72,6 +73,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[InputRecord, ...]
     variable: tuple[str, ...] = ()
     content: str | None
+    ran_on: str | None = None
 
 
 def output_of(

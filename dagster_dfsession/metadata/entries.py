@@ -29,6 +29,7 @@ from dagster_dfsession.metadata.keys import (
     PLAN,
     PLAN_HASH,
     PROFILE_HASH,
+    RAN_ON,
     RECORD,
     RESULT_SETTINGS_HASH,
     ROW_COUNT,
@@ -104,6 +105,8 @@ def materialization_metadata(
         shorter[LINEAGE] = short_lineage_table(made.lineage)
         if (deps := asset_lineage(made.lineage, made.inputs)) is not None:
             entries[COLUMN_LINEAGE] = deps
+    if made.ran_on is not None:
+        entries[RAN_ON] = made.ran_on
     if made.kept:
         entries[CONTRACT] = contract_table(made.kept)
     if made.cursor:

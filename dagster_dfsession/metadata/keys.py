@@ -10,6 +10,7 @@ UDF_SNAPSHOT_HASH = "dfsession/udf_snapshot_hash"
 PROFILE_HASH = "dfsession/profile_hash"
 PLAN_HASH = "dfsession/plan_hash"
 ENGINE = "dfsession/engine"
+RAN_ON = "dfsession/ran_on"
 SETTINGS = "dfsession/settings"
 UDFS = "dfsession/udfs"
 INPUTS = "dfsession/inputs"
@@ -77,6 +78,7 @@ DESCRIBED: Mapping[str, tuple[str, str]] = MappingProxyType(
         PROFILE_HASH: ("text", "what was asked for"),
         PLAN_HASH: ("text", "the optimized query, its functions, such settings"),
         ENGINE: ("text", "versions of datafusion, deltalake and Python"),
+        RAN_ON: ("text", "the engine that ran the query, if not the session's own"),
         SETTINGS: ("table", "settings that are not the engine's defaults"),
         UDFS: ("table", "user functions: signature, volatility, digest, origin"),
         INPUTS: ("table", "tables read: version, files, how, partitions, address"),

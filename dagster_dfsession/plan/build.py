@@ -21,6 +21,7 @@ from dagster_dfsession.profile.hooks import HooksProfile
 from dagster_dfsession.profile.materialization import MaterializationProfile
 from dagster_dfsession.profile.named import resolved
 from dagster_dfsession.profile.runtime import MemoryPool, Spill
+from dagster_dfsession.profile.sail import SailProfile
 from dagster_dfsession.profile.session import SessionProfile
 from dagster_dfsession.profile.sql import SQL_POLICIES, Prepared, SqlPolicy
 
@@ -101,6 +102,7 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     delta: DeltaProfile
     plans: Plans
     materialization: MaterializationProfile
+    sail: SailProfile
     bootstrap: BootstrapProfile
     reporting: Reporting
     steps: tuple[PhaseStep, ...]
@@ -178,6 +180,7 @@ def plan_session(profile: SessionProfile) -> SessionPlan:
         delta=profile.delta,
         plans=resolved("cache preset", profile.cache, CACHE_PRESETS).plans,
         materialization=profile.materialization,
+        sail=profile.sail,
         bootstrap=profile.bootstrap,
         reporting=Reporting(
             install_log=profile.diagnostics.install_log,

@@ -115,27 +115,40 @@ class HolderFile:
             PoolError: The directory cannot be written to.
         """
         self._path = directory / f"{holder.pid}-{holder.scope.prefix}{SUFFIX}"
-        self.write(holder)
+        self._write(holder)
 
-    def write(self, holder: Holder) -> None:
+    def replace(self, holder: Holder) -> None:
         """Replace what it says; for a moment there is no file.
 
         Raises:
             PoolError: The directory cannot be written to.
         """
-        new = self._path.with_suffix(".new")
+        # Put in the place of another file, ext4 would first write it to the disk.
+        self.remove()
+        self._write(holder)
+
+    def _write(self, holder: Holder) -> None:
         data = msgspec.json.encode(holder)
         try:
-            if not self._path.parent.is_dir():
+            try:
+                self._put(data)
+            except FileNotFoundError:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-            new.write_bytes(data)
-            # Put in the place of another file, ext4 would write it to the disk first.
-            self._path.unlink(missing_ok=True)
-            new.replace(self._path)
+                self._put(data)
         except OSError as error:
             raise PoolError(
                 f"`dfsession sessions` will not show this session: {error}"
             ) from error
+
+    def _put(self, data: bytes) -> None:
+        # Twice as fast as `open` and `write`, and each step of a run pays for it.
+        new = f"{self._path}.new"
+        opened = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            os.write(opened, data)
+        finally:
+            os.close(opened)
+        os.replace(new, self._path)  # noqa: PTH105  # a Path of it would cost as much
 
     def remove(self) -> None:
         """Remove the file; one that is gone is removed already.

@@ -73,7 +73,7 @@ class Holding:
         """
         if self._file is not None:
             now = msgspec.structs.replace(self._holder, names=self.names)
-            self._file.write(now)
+            self._file.replace(now)
 
     def end(self) -> None:
         """Release the lease, and record that it ended.

@@ -1,11 +1,13 @@
 """One session for one run in this process, lent to its steps one after the other."""
 
+import contextlib
 import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from dagster_dfsession.delta.events import events_table
 from dagster_dfsession.errors import PoolError
@@ -81,6 +83,8 @@ class RunSession:
         self._opener = opener
         self._session: Session | None = None
         self._holding: Holding | None = None
+        self._lasting: dict[str, Any] = {}
+        self._ends_with_run = contextlib.ExitStack()
         self._lock = threading.RLock()
 
     def lease(self, scope: Scope) -> Lease:
@@ -103,6 +107,20 @@ class RunSession:
                 holding = self._holding = Holding(lease, listed=True)
             return holding.lease
 
+    def lasting(
+        self, name: str, make: Callable[[], contextlib.AbstractContextManager[Any]]
+    ) -> Any:
+        """Return what lasts as long as the run, made when it is first asked for.
+
+        Args:
+            name: What it is called in the run.
+            make: What is entered then, and left when the run lets go.
+        """
+        with self._lock:
+            if name not in self._lasting:
+                self._lasting[name] = self._ends_with_run.enter_context(make())
+            return self._lasting[name]
+
     def names_changed(self) -> None:
         """Tell other processes which names the step has registered now."""
         if self._holding is not None:
@@ -117,6 +135,8 @@ class RunSession:
         """Remove what is registered, drop the context and its spill directory."""
         with self._lock:
             self._end_lease()
+            self._lasting.clear()
+            self._ends_with_run.close()
             if self._session is not None:
                 with self.trace.current(), span("dfsession.teardown"):
                     said = self._closed(self._session)
@@ -185,6 +205,7 @@ class RunSession:
             lease.session.close()
         finally:
             self.trace.end_step()
+            self.tables.close_unused()
         policy = self.plan.statements.policy
         if policy.allow_statements or policy.allow_ddl:
             lease.session.close()

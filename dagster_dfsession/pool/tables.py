@@ -3,22 +3,26 @@
 import itertools
 import threading
 from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 from datafusion.catalog import Table
 from deltalake import DeltaTable
 
 from dagster_dfsession.delta.data_files import DataFiles
 from dagster_dfsession.delta.history import data_version
-from dagster_dfsession.delta.location import Lake, Location
+from dagster_dfsession.delta.location import Lake, Location, open_table
 from dagster_dfsession.delta.protocol import check_protocol
 from dagster_dfsession.delta.provider import provider_of
 from dagster_dfsession.delta.stores import has_store
-from dagster_dfsession.errors import LocationError
+from dagster_dfsession.errors import DeltaError, LocationError
 from dagster_dfsession.pool.pins import RunPins
 from dagster_dfsession.profile.delta import DeltaProfile
 from dagster_dfsession.session.catalog import TableName, asset_key, table_name
 from dagster_dfsession.session.system import Row
 from dagster_dfsession.telemetry.measures import CACHE_HITS, CACHE_MISSES, count
+
+KEPT_OPEN = 64
+"""Tables that stay open from one step of a run to the next."""
 
 
 class OpenedTable:
@@ -86,6 +90,28 @@ class OpenedTable:
         return None
 
 
+class _ClosedTable(NamedTuple):
+    """A table that a run has read, and does not hold any more."""
+
+    key: tuple[str, ...]
+    location: Location
+    version: int
+
+    def again(self, name: TableName) -> OpenedTable:
+        """Open it as it was.
+
+        Raises:
+            DeltaError: It is gone, or its version is.
+        """
+        delta = open_table(self.location, self.version)
+        if delta is None:
+            raise DeltaError(
+                f"{self.location} is gone since the run has read its version "
+                f"{self.version}; restore it, and run again"
+            )
+        return OpenedTable(name, self.key, self.location, delta)
+
+
 class RunTables:
     """Opens a table when a query first names it, and pins its version for the run.
 
@@ -104,6 +130,7 @@ class RunTables:
         self._default_schema = default_schema
         self._lakes: list[Lake] = []
         self._opened: dict[TableName, OpenedTable] = {}
+        self._closed: dict[TableName, _ClosedTable] = {}
         self._known: set[TableName] = set()
         self._ask: Callable[[], Collection[Sequence[str]]] = tuple
         self._hits = self._misses = 0
@@ -161,30 +188,47 @@ class RunTables:
         """Return the table, opening and pinning it at first use."""
         with self._lock:
             if name in self._opened:
+                self._opened[name] = self._opened.pop(name)  # the last to be closed
                 self._hits += 1
                 count(CACHE_HITS, cache="tables")
             else:
-                opened = self._open_first(name)
+                closed = self._closed.get(name)
+                opened = closed.again(name) if closed else self._open_first(name)
                 if opened is None:
                     return None
                 self._opened[name] = opened
+                self._closed.pop(name, None)
                 self._misses += 1
                 count(CACHE_MISSES, cache="tables")
             return self._opened[name]
 
+    def close_unused(self) -> None:
+        """Close all tables but those that were named last, as a step is over.
+
+        A run of a thousand assets would hold a thousand tables otherwise. Whoever
+        names one of them again reads the version that the run has read before.
+        """
+        with self._lock:
+            names = [*self._opened]
+            for name in names[: max(len(names) - KEPT_OPEN, 0)]:
+                opened = self._opened.pop(name)
+                self._closed[name] = _ClosedTable(
+                    opened.key, opened.location, opened.version
+                )
+
     def described(self) -> list[Row]:
         """Return the tables that were opened, as rows of `dfsession.tables`."""
         with self._lock:
-            opened = [*self._opened.values()]
+            opened = {**self._closed, **self._opened}
         return [
             {
-                "schema": each.name[0],
-                "name": each.name[1],
+                "schema": schema,
+                "name": name,
                 "kind": "asset",
                 "uri": each.location.uri,
                 "version": each.version,
             }
-            for each in opened
+            for (schema, name), each in opened.items()
         ]
 
     def cache_described(self) -> Row:
@@ -200,16 +244,18 @@ class RunTables:
     def add(self, opened: OpenedTable) -> None:
         """Have a name mean a table that was opened elsewhere, and no other."""
         with self._lock:
+            self._closed.pop(opened.name, None)
             self._opened[opened.name] = opened
 
     def opened(self, name: TableName) -> OpenedTable | None:
         """Return the table if it was opened before."""
-        return self._opened.get(name)
+        with self._lock:
+            return self.find(name) if name in self._closed else self._opened.get(name)
 
     def opened_names(self) -> set[TableName]:
         """Return the names of the tables that were opened; nothing is asked for."""
         with self._lock:
-            return {*self._opened}
+            return {*self._opened, *self._closed}
 
     def written(self, key: Sequence[str], location: Location, version: int) -> None:
         """Pin a table at the version that this run has just written."""
@@ -217,13 +263,14 @@ class RunTables:
             for lake in self._lakes:
                 if lake.table(key) == location:
                     self.pins.written(lake, location, version)
-            self._opened.pop(self.name_of(key), None)
+            for known in (self._opened, self._closed):
+                known.pop(self.name_of(key), None)
 
     def names(self) -> set[TableName]:
         """Return the names that were opened or announced."""
         ask, self._ask = self._ask, tuple
         self.add_known(ask())
-        return {*self._opened, *self._known}
+        return {*self._opened, *self._closed, *self._known}
 
     def _open_first(self, name: TableName) -> OpenedTable | None:
         keys = [self.key_of(name)]

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import force_setattr
 
-from dagster_dfsession.profile.base import Frozen
+from dagster_dfsession.profile.base import NOT_HASHED, Frozen
 from dagster_dfsession.profile.bootstrap import BootstrapProfile
 from dagster_dfsession.profile.cache import CACHE_PRESETS, CacheProfile
 from dagster_dfsession.profile.catalog import CatalogProfile
@@ -21,6 +21,7 @@ from dagster_dfsession.profile.hooks import HooksProfile
 from dagster_dfsession.profile.materialization import MaterializationProfile
 from dagster_dfsession.profile.named import resolved
 from dagster_dfsession.profile.runtime import RuntimeProfile
+from dagster_dfsession.profile.sail import SailProfile
 from dagster_dfsession.profile.sql import SqlProfile
 
 
@@ -90,6 +91,10 @@ class SessionProfile(Frozen, frozen=True):
     features: Annotated[
         FeaturesProfile, Meta(description="Feature gates of the optimizer.")
     ] = FeaturesProfile()
+    sail: Annotated[
+        SailProfile,
+        Meta(description="Queries that run in Sail.", extra=NOT_HASHED),
+    ] = SailProfile()
     settings: Annotated[
         dict[str, str],
         Meta(description="DataFusion settings by key, for what has no field."),

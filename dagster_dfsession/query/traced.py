@@ -52,7 +52,7 @@ def end_execution(
     if execution.is_recording():
         describe(execution, rows=rows)
         if failure is not None:
-            execution.record_exception(failure)
+            # Its message may quote the query.
             execution.set_status(Status(StatusCode.ERROR, type(failure).__name__))
         if metrics is not None:
             describe(

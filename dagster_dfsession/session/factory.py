@@ -1,5 +1,6 @@
 """The one way to build a session: shared, pooled or alone, the same phases run."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from dagster_dfsession.session.system import Rows
 from dagster_dfsession.session.telemetry import artifact_rows, metric_rows
 from dagster_dfsession.telemetry.measures import SESSIONS_OPEN
 from dagster_dfsession.telemetry.recorder import Recorder
-from dagster_dfsession.telemetry.spans import span
+from dagster_dfsession.telemetry.spans import is_traced, span
 
 LOG = logging.getLogger("dagster_dfsession")
 LEVELS = MappingProxyType({"debug": logging.DEBUG, "info": logging.INFO})
@@ -95,7 +96,8 @@ def open_session(
         ):
             if site.hooks.before_session is not None:
                 site.hooks.before_session(plan)
-            phases = run_phases(site, around=_phase_span)
+            around = _phase_span if is_traced() else contextlib.nullcontext
+            phases = run_phases(site, around=around)
     except BaseException:
         if site.spill_dir is not None:
             remove_directory(site.spill_dir)

@@ -1,14 +1,12 @@
 """What is counted: once for the user's metrics, once for the session's own tables."""
 
-import collections
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import msgspec
 from opentelemetry import metrics
-from opentelemetry.metrics import Counter, Histogram, UpDownCounter
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -87,31 +85,27 @@ METER = metrics.get_meter("dagster_dfsession")
 """Hands on to the user's SDK, also to one that is set up later."""
 
 
-_Instrument: TypeAlias = Counter | UpDownCounter | Histogram
+_Counts: TypeAlias = Callable[[float, Mapping[str, str]], None]
 
 
-def _instrument(measure: Measure) -> _Instrument:
+def _counting(measure: Measure) -> _Counts:
     said = (measure.name, measure.unit, measure.description)
     if measure.kind == "histogram":
-        return METER.create_histogram(*said)
+        return METER.create_histogram(*said).record
     if measure.kind == "level":
-        return METER.create_up_down_counter(*said)
-    return METER.create_counter(*said)
+        return METER.create_up_down_counter(*said).add
+    return METER.create_counter(*said).add
 
 
-_INSTRUMENTS: Mapping[str, _Instrument] = MappingProxyType(
-    {measure.name: _instrument(measure) for measure in MEASURES}
+_COUNTING: Mapping[str, _Counts] = MappingProxyType(
+    {measure.name: _counting(measure) for measure in MEASURES}
 )
 
 
 def count(measure: Measure, amount: float = 1, **attributes: str) -> None:
     """Count for the user's metrics alone; see `Totals` for those of a session."""
     named = {f"dfsession.{key}": value for key, value in attributes.items()}
-    instrument = _INSTRUMENTS[measure.name]
-    if isinstance(instrument, Histogram):
-        instrument.record(amount, named)
-    else:
-        instrument.add(amount, named)
+    _COUNTING[measure.name](amount, named)
 
 
 class Totals:
@@ -126,11 +120,11 @@ class Totals:
 
     def __init__(self) -> None:
         """Start at zero."""
-        self._values: collections.Counter[str] = collections.Counter()
+        self._values = {each.name: 0 for each in OF_SESSION}
         self._lock = threading.Lock()
 
     def add(self, measure: Measure, amount: int = 1, **attributes: str) -> None:
-        """Count; nothing is told of an amount of zero."""
+        """Count one of `OF_SESSION`; nothing is told of an amount of zero."""
         if not amount:
             return
         with self._lock:
@@ -140,4 +134,4 @@ class Totals:
     def now(self) -> dict[str, int]:
         """Return the name of each measure -> its value."""
         with self._lock:
-            return {each.name: self._values[each.name] for each in OF_SESSION}
+            return dict(self._values)

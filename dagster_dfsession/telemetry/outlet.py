@@ -14,7 +14,7 @@ class Outlet:
         name: The sink, for messages.
         offered: Entries that the run recorded.
         dropped: Those of them that the sink did not take: the queue was full, the sink
-            failed, or the run was over first.
+            failed, or the run was over first. Known for good once `lost` has returned.
     """
 
     def __init__(self, name: str, sink: DiagnosticsSink, *, capacity: int) -> None:
@@ -74,21 +74,26 @@ class Outlet:
             self._thread.join(left_s)
         with self._changed:
             late = self._thread is not None and self._thread.is_alive()
-            if late:
-                self.dropped += len(self._waiting) + self._busy
-                self._waiting.clear()
+            left = len(self._waiting) + self._busy
+            self.dropped += left
+            self._waiting.clear()
             if not self.dropped and self._failure is None and not late:
                 return None
             if late:
                 why = f"it did not finish within {wait_s:g} s"
             elif self._failure is not None:
                 why = f"{type(self._failure).__name__}: {self._failure}"
+            elif left:
+                why = "it ended its thread, as SystemExit does"
             else:
                 why = f"more than {self._capacity} waited"
-            return (
-                f"the diagnostics sink {self.name!r} did not take {self.dropped} of "
-                f"{self.offered} entries: {why}"
+            # A sink may keep entries until it is closed, as that of the lake does.
+            what = (
+                f"did not take {self.dropped} of {self.offered} entries"
+                if self.dropped
+                else f"took {self.offered} entries, but may have lost them"
             )
+            return f"the diagnostics sink {self.name!r} {what}: {why}"
 
     def _work(self) -> None:
         while (batch := self._next()) is not None:
@@ -96,9 +101,6 @@ class Outlet:
                 self._sink.record(batch)
             except Exception as error:  # noqa: BLE001  # a sink never fails the run
                 self._failed(error, len(batch))
-            finally:
-                with self._changed:
-                    self._busy = 0
         try:
             self._sink.close()
         except Exception as error:  # noqa: BLE001  # a sink never fails the run

@@ -113,7 +113,7 @@ class RunTrace:
         own = self._step or self._run
         if own is INVALID_SPAN or get_current_span().get_span_context().is_valid:
             return UNSEEN
-        return trace.use_span(own, record_exception=False)
+        return quietly(own)
 
     def end(self) -> None:
         """End all spans; a process that will not run its exit handlers sends them.

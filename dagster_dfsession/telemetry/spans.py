@@ -59,19 +59,26 @@ def span(
     """
     if not is_traced():
         return UNSEEN
+    named = attributes_of(attributes)
     if not tells_why:
-        return _quiet_span(name, attributes_of(attributes))
-    return TRACER.start_as_current_span(name, attributes=attributes_of(attributes))
+        return quietly(TRACER.start_span(name, attributes=named), ends=True)
+    return TRACER.start_as_current_span(name, attributes=named)
 
 
 @contextmanager
-def _quiet_span(name: str, attributes: Mapping[str, AttributeValue]) -> Iterator[Span]:
-    with TRACER.start_as_current_span(
-        name,
-        attributes=attributes,
+def quietly(current: Span, *, ends: bool = False) -> Iterator[Span]:
+    """Make a span the current one; it is told the class of an error in it, no more.
+
+    Args:
+        current: The span.
+        ends: Whether it ends with the block.
+    """
+    with trace.use_span(
+        current,
+        end_on_exit=ends,
         record_exception=False,
         set_status_on_exception=False,
-    ) as current:
+    ):
         try:
             yield current
         except Exception as error:

@@ -120,6 +120,14 @@ OTHER: dict[str, Any] = {
     "features.topk_dynamic_filters": False,
     "features.sort_pushdown": False,
     "features.unpruned_symmetric_joins": False,
+    "sail.address": "grpc://sail.example:32010",
+    "sail.mode": "local-cluster",
+    "sail.workers": 2,
+    "sail.parallelism": 7,
+    "sail.memory": 4096,
+    "sail.retries": 0,
+    "sail.parity": "sample",
+    "sail.parity_rows": 7,
     "settings": {"datafusion.execution.coalesce_batches": "false"},
 }
 # Nothing but true is allowed, and a test holds that.

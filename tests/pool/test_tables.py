@@ -1,5 +1,6 @@
 """Asset keys as tables, each at one version for the whole run."""
 
+import shutil
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagster_dfsession.delta.location import Lake, Location
+from dagster_dfsession.errors import DeltaError
 from dagster_dfsession.pool.scope import STEP_CHARS, Scope
 from dagster_dfsession.pool.tables import RunTables
 
@@ -201,3 +203,54 @@ def test_a_long_step_is_cut_in_its_prefix() -> None:
     prefix = Scope(run_id="1a2b3c4d-5e6f", step="s" * 200, attempt=3).prefix
 
     assert prefix == f"run_1a2b3c4d_{'s' * STEP_CHARS}_3__"
+
+
+def test_a_run_holds_so_many_tables_and_reads_the_others_as_before(
+    tables: RunTables, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_dfsession.pool.tables.KEPT_OPEN", 2)
+    names = [("public", name) for name in ("a", "b", "c")]
+    for _, name in names:
+        write(lake, name)
+        tables.find(("public", name))
+        write(lake, name)
+    tables.find(names[0])
+
+    tables.close_unused()
+
+    assert tables.cache_described()["entries"] == 2
+    assert tables.opened_names() == tables.names() == {*names}
+    assert [each["version"] for each in tables.described()] == [0, 0, 0]
+    assert [version(tables, name) for name in names] == [0, 0, 0]
+    assert tables.cache_described()["misses"] == 4
+
+
+def test_a_closed_table_is_read_as_the_run_wrote_it(
+    tables: RunTables, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_dfsession.pool.tables.KEPT_OPEN", 0)
+    write(lake, "a")
+    tables.find(("public", "a"))
+    tables.close_unused()
+    assert tables.opened(("public", "a")) is not None
+    tables.close_unused()
+    write(lake, "a")
+
+    tables.written(["a"], lake.table(["a"]), 1)
+
+    assert version(tables, ("public", "a")) == 1
+
+
+def test_a_closed_table_that_is_gone_is_told(
+    tables: RunTables, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_dfsession.pool.tables.KEPT_OPEN", 0)
+    write(lake, "a")
+    tables.find(("public", "a"))
+    tables.close_unused()
+    shutil.rmtree(lake.table(["a"]).uri)
+
+    with pytest.raises(
+        DeltaError, match="is gone since the run has read its version 0"
+    ):
+        tables.find(("public", "a"))

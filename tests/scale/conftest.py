@@ -15,6 +15,8 @@ from tests.scale.running import Runs
 __all__ = ["root", "s3"]
 
 SCALE = 0.01
+QUERIES = int(os.environ.get("DFSESSION_SCALE_QUERIES", "4"))
+"""So many of TPC-H; `make scale` asks for all 22."""
 
 
 @pytest.fixture(scope="module")
@@ -64,4 +66,6 @@ def runs(
 def tpch(runs: Runs) -> Runs:
     """The same, with the tables and queries of TPC-H."""
     write_graph(SCALE, runs.home / "tpch")
+    for file in sorted(runs.home.glob("tpch/queries/*.sql"))[QUERIES:]:
+        file.unlink()
     return runs

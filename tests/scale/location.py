@@ -22,7 +22,7 @@ from dagster_dfsession import (
     sql_asset,
 )
 
-DAYS = dg.StaticPartitionsDefinition([f"d{number}" for number in range(6)])
+DAYS = dg.StaticPartitionsDefinition([f"d{number}" for number in range(4)])
 BATCHES = 4
 LONGEST_S = 60
 SCHEMA = pa.schema({"day": pa.string(), "n": pa.int64()})

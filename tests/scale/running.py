@@ -31,7 +31,10 @@ class Ran(NamedTuple):
 
     def processes(self) -> set[int]:
         """Return the ids of the processes that began a step."""
-        began = self.of_type(dg.DagsterEventType.STEP_START)
+        began = [
+            *self.of_type(dg.DagsterEventType.STEP_START),
+            *self.of_type(dg.DagsterEventType.STEP_RESTARTED),
+        ]
         return {each.pid for each in began if each.pid is not None}
 
     def identities(self) -> dict[tuple[str, str | None], dict[str, Any]]:

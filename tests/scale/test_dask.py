@@ -26,10 +26,8 @@ def test_the_graph_of_tpch_is_the_same_in_every_process(
     assert spread.success
     assert len(alone.processes()) == 1
     assert len(spread.processes()) == 2
-    assert len(spread.identities()) == 30
     assert spread.identities() == alone.identities()
-    (session,) = {each["session_hash"] for each in spread.identities().values()}
-    assert session
+    assert len({each["session_hash"] for each in spread.identities().values()}) == 1
 
 
 def test_partitions_that_workers_write_at_once_are_all_there(

@@ -48,6 +48,21 @@ class FailingClose(MemorySink):
         raise OSError("no space at the end")
 
 
+class Leaving(MemorySink):
+    def record(self, entries: Sequence[Entry]) -> None:
+        raise SystemExit(len(entries))
+
+
+class StuckClose(Stuck):
+    """Takes entries at once, and ends when it is let."""
+
+    def record(self, entries: Sequence[Entry]) -> None:
+        MemorySink.record(self, entries)
+
+    def close(self) -> None:
+        assert self.let.wait(10)
+
+
 @pytest.mark.demand("D50")
 @given(counts=st.lists(st.integers(0, 30), max_size=4))
 def test_a_sink_gets_everything_once_and_in_order(counts: list[int]) -> None:
@@ -106,14 +121,19 @@ def test_a_full_queue_drops_the_newest_and_says_how_many(
 
 
 @pytest.mark.parametrize(
-    ("sink", "lost", "why"),
+    ("sink", "lost", "said"),
     [
-        (Failing(), 1, "OSError: no space for 1"),
-        (FailingClose(), 0, "OSError: no space at the end"),
+        (Failing(), 1, "did not take 1 of 1 entries: OSError: no space for 1"),
+        (
+            FailingClose(),
+            0,
+            "took 1 entries, but may have lost them: OSError: no space at the end",
+        ),
     ],
+    ids=["fails", "fails at the end"],
 )
 def test_a_failing_sink_fails_nobody(
-    sink: MemorySink, lost: int, why: str, caplog: pytest.LogCaptureFixture
+    sink: MemorySink, lost: int, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = MemorySink()
     recorder = Recorder("run", {"broken": sink, "other": other})
@@ -123,8 +143,42 @@ def test_a_failing_sink_fails_nobody(
     assert numbers(other.entries) == [0]
     warned = [each for each in caplog.records if each.levelno == logging.WARNING]
     assert [each.getMessage() for each in warned] == [
-        f"run run: the diagnostics sink 'broken' did not take {lost} of 1 entries: {why}"
+        f"run run: the diagnostics sink 'broken' {said}"
     ]
+    assert recorder.totals.now()["dfsession.diagnostics.dropped"] == lost
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_sink_that_ends_its_thread_has_lost_all_that_comes_after(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    recorder = Recorder("run", {"leaving": Leaving()})
+    for number in range(3):
+        recorder.record(failed(number))
+    recorder.close()
+
+    (warned,) = caplog.records
+    assert warned.getMessage() == (
+        "run run: the diagnostics sink 'leaving' did not take 3 of 3 entries: it ended "
+        "its thread, as SystemExit does"
+    )
+    assert recorder.totals.now()["dfsession.diagnostics.dropped"] == 3
+
+
+def test_a_sink_that_is_slow_at_its_end_is_told_of_with_all_that_it_took(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    slow = StuckClose()
+    recorder = Recorder("run", {"slow": slow}, wait_s=0.05)
+    recorder.record(failed(0))
+    recorder.close()
+    slow.let.set()
+
+    (warned,) = caplog.records
+    assert warned.getMessage() == (
+        "run run: the diagnostics sink 'slow' took 1 entries, but may have lost them: "
+        "it did not finish within 0.05 s"
+    )
 
 
 @pytest.mark.demand("D78")

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.ui.server import Server, serving
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "build" / "ui"
 WIDTHS = (1280, 1920)
+PATIENCE_MS = 20_000
 FLAGS = [
     "--headless=new",
     "--no-sandbox",
@@ -53,6 +54,7 @@ def browser() -> Iterator[Browser]:
     if found is None:
         pytest.skip("there is no Chromium here; on Debian: apt-get install chromium")
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_MS)
         opened = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield opened
         opened.close()
@@ -77,7 +79,7 @@ def dagster(browser: Browser) -> Iterator[Server]:
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         with serving(home, environment) as server:
-            said, _ = demo.communicate(timeout=100)
+            said, _ = demo.communicate(timeout=200)
             assert demo.returncode == 0, said.decode()
             yield server
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-READY_S = 60
+READY_S = 120
 LOADED = """
 {workspaceOrError {... on Workspace {locationEntries {
   loadStatus locationOrLoadError {__typename ... on PythonError {message}}}}}}

@@ -1,0 +1,1 @@
+"""Engines beside the session's own, behind one port."""

@@ -1,0 +1,138 @@
+"""A Sail server of one run: started when first asked, ended with the run."""
+
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from typing_extensions import Self
+
+from dagster_dfsession.delta.failures import scrubbed
+from dagster_dfsession.errors import SessionError
+from dagster_dfsession.profile.sail import SailProfile
+
+_STARTS_S = 60
+_STOPS_S = 10
+_HEARTBEAT_S = 30
+"""Below this, workers that are merely busy are taken for lost."""
+
+
+class PrivateServer:
+    """A process that serves Flight SQL on a port of the loopback interface.
+
+    Credentials reach it in its environment, and nowhere else.
+
+    Attributes:
+        address: As `grpc://127.0.0.1:32010`.
+    """
+
+    def __init__(self, profile: SailProfile, options: Mapping[str, str]) -> None:
+        """Start it, and wait until it listens.
+
+        Args:
+            profile: How large it is.
+            options: Storage options of the tables.
+
+        Raises:
+            SessionError: It did not start; the message has its last words.
+        """
+        self._said = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "dagster_dfsession.engines.sail.serve"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            env={**os.environ, **server_environment(profile, options)},
+        )
+        self.address = self._first_line()
+        if not self.address:
+            self.stop()
+            raise SessionError(
+                "the Sail server of this run did not start: "
+                f"{scrubbed(self.last_words, tuple(options.values()))}"
+            )
+
+    @property
+    def running(self) -> bool:
+        """Whether it is still there."""
+        return self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it said of itself."""
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        return " ".join(lines[-3:]) or "it said nothing"
+
+    def stop(self) -> None:
+        """End it; a second call does nothing."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(_STOPS_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._said.close()
+
+    def _first_line(self) -> str:
+        out = self._process.stdout
+        if out is None:
+            return ""
+        with selectors.DefaultSelector() as ready:
+            ready.register(out, selectors.EVENT_READ)
+            return out.readline().decode().strip() if ready.select(_STARTS_S) else ""
+
+
+def server_environment(
+    profile: SailProfile, options: Mapping[str, str]
+) -> dict[str, str]:
+    """Return what a server is told by its environment.
+
+    Args:
+        profile: How large it is.
+        options: Storage options, as deltalake takes them.
+
+    Examples:
+        >>> told = server_environment(
+        ...     SailProfile(mode="local-cluster", workers=2),
+        ...     {"aws_endpoint_url": "http://127.0.0.1:9000"},
+        ... )
+        >>> told["SAIL_CLUSTER__WORKER_INITIAL_COUNT"], told["AWS_ENDPOINT"]
+        ('2', 'http://127.0.0.1:9000')
+    """
+    told = {
+        "SAIL_MODE": profile.mode,
+        "SAIL_CLUSTER__WORKER_INITIAL_COUNT": str(profile.workers),
+        "SAIL_CLUSTER__WORKER_HEARTBEAT_TIMEOUT_SECS": str(_HEARTBEAT_S),
+        "SAIL_EXECUTION__DEFAULT_PARALLELISM": str(profile.parallelism or 0),
+        "RUST_LOG": "warn",
+        "TZ": "UTC",
+    }
+    if profile.memory is not None:
+        told |= {
+            "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
+            "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(profile.memory),
+            # A hash join cannot spill.
+            "SAIL_OPTIMIZER__PREFER_HASH_JOIN": "false",
+        }
+    for key, value in options.items():
+        name = key.upper()
+        told["AWS_ENDPOINT" if name == "AWS_ENDPOINT_URL" else name] = value
+    return told

@@ -1,0 +1,116 @@
+"""Steps as jobs of Ray, on loopback; `make scale` has an environment for them."""
+
+import os
+import subprocess
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from tests.s3.seaweed import free_ports
+from tests.scale.location import DAYS
+from tests.scale.running import Runs, rows_of
+
+submission = pytest.importorskip("ray.job_submission")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+START_S = 300
+LOOPBACK = {
+    # Otherwise Ray takes 127.0.0.1 for the address of this machine in its network.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # It gives up on itself after 30 s, which a busy machine may need.
+    "RAY_agent_register_timeout_ms": str(START_S * 1000),
+    "RAY_raylet_start_wait_time_s": str(START_S),
+}
+
+
+@pytest.fixture(scope="module")
+def ray(environment: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """A Ray of this module alone; yields the config of the executor."""
+    scripts = sysconfig.get_path("scripts")
+    # Steps are commands of Dagster's, which Ray looks for on the path.
+    path = os.pathsep.join([scripts, environment["PATH"]])
+    port, dashboard = free_ports(2)
+    address = f"http://127.0.0.1:{dashboard}"
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        # Its sockets are below it, whose paths may have 107 characters.
+        tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as home,
+    ):
+        for name, value in LOOPBACK.items():
+            patch.setenv(name, value)
+        head = subprocess.Popen(
+            [
+                *(Path(scripts) / "ray", "start", "--head", "--block"),
+                *("--disable-usage-stats", "--dashboard-host=127.0.0.1"),
+                *(f"--port={port}", f"--dashboard-port={dashboard}"),
+                *("--num-cpus=4", f"--object-store-memory={10**8}"),
+                f"--temp-dir={home}",
+            ],
+            env=dict(environment) | LOOPBACK | {"PATH": path},
+        )
+        try:
+            wait_until_it_runs_jobs(address, head)
+            yield {"ray": {"address": address, "num_cpus": 1}}
+        finally:
+            head.terminate()
+            head.wait()
+
+
+def wait_until_it_runs_jobs(address: str, head: "subprocess.Popen[bytes]") -> None:
+    """Submit a job, again and again until that works."""
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            submission.JobSubmissionClient(address).submit_job(entrypoint="true")
+        except (ConnectionError, RuntimeError):
+            assert head.poll() is None, "Ray has ended"
+            assert time.monotonic() < deadline, "Ray takes no jobs"
+            time.sleep(1)
+        else:
+            return
+
+
+def test_the_graph_of_tpch_is_the_same_in_every_process(
+    tpch: Runs, ray: dict[str, Any]
+) -> None:
+    alone = tpch.run("tpch", "in_process")
+    spread = tpch.run("tpch", "ray", ray)
+
+    assert alone.success
+    assert spread.success
+    assert len(spread.processes()) == len(alone.identities())
+    assert spread.identities() == alone.identities()
+
+
+def test_partitions_that_jobs_write_at_once_are_all_there(
+    runs: Runs, ray: dict[str, Any]
+) -> None:
+    days = DAYS.get_partition_keys()
+
+    ran = runs.days(days, "ray", ray)
+
+    assert all(each.success for each in ran)
+    assert runs.rows() == rows_of(days)
+    assert runs.versions() == len(days)
+
+
+def test_a_step_whose_job_is_killed_is_tried_again_by_its_retry_policy(
+    runs: Runs, ray: dict[str, Any]
+) -> None:
+    ran, killed = runs.day_while_its_worker_is_killed("d1", "ray", ray)
+
+    assert ran.success
+    assert len(ran.of_type(dg.DagsterEventType.STEP_UP_FOR_RETRY)) == 1
+    assert killed not in {
+        each.pid for each in ran.of_type(dg.DagsterEventType.STEP_SUCCESS)
+    }
+    assert runs.rows() == rows_of(["d1"])
+    assert runs.versions() == 1
