@@ -5,8 +5,8 @@
 Each arm is a process of its own; what counts is CPU time since it began, so that the
 start of Python itself is in all of them.
 
-* `dagster`, `package`: `import dagster`, alone and with `import dagster_dfsession`, as a
-  code server or a sensor starts.
+* `dagster`, `package`: `import dagster`, alone and with `import dagster_dfsession`, as
+  a code server or a sensor starts.
 * `engines`: the above and both engines, with a query of the bare one.
 * `query`: the first query of the resource's session, as in a step of its own process.
 """

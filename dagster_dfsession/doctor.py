@@ -1,6 +1,7 @@
 """Whether all that a session needs is there: what `dfsession doctor` prints."""
 
 import datetime as dt
+import os
 import shutil
 import tempfile
 import uuid
@@ -15,6 +16,8 @@ from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.errors import DfSessionError
 from dagster_dfsession.janitor import clean_up, spill_directory
 from dagster_dfsession.plan.build import SessionPlan
+from dagster_dfsession.pool.sinks import make_sinks
+from dagster_dfsession.pool.tables import RunTables
 from dagster_dfsession.profile.base import MIB, Frozen
 from dagster_dfsession.profile.runtime import SpillToDisk
 from dagster_dfsession.session.capabilities import Capability, engine_capabilities
@@ -32,7 +35,7 @@ class Finding(Frozen, frozen=True):
     """What was found out about one thing.
 
     Attributes:
-        subject: `session`, `spill`, `lake`, `dagster home`, `janitor`.
+        subject: `session`, `sinks`, `spill`, `lake`, `dagster home`, `janitor`.
         verdict: With an error, runs will fail; a warning is for people to judge.
         said: In one sentence, with what to do about it.
     """
@@ -86,7 +89,7 @@ def diagnose(
         ['session', 'spill', 'dagster home']
     """
     features, session = _session(plan)
-    findings = [session, *_spill(plan)]
+    findings = [session, *_sinks(plan), *_spill(plan)]
     for lake in lakes:
         findings += _lake(lake, write=write)
     findings += _dagster(plan, lakes, dagster_home)
@@ -108,6 +111,25 @@ def _session(plan: SessionPlan) -> tuple[tuple[FeatureState, ...], Finding]:
     if odd:
         said = f"{said}; not as the profile wants: {', '.join(odd)}"
     return features, _finding("session", "warning" if odd else "ok", said)
+
+
+def _sinks(plan: SessionPlan) -> Iterator[Finding]:
+    names = plan.reporting.sinks
+    if not names:
+        return
+    try:
+        made = make_sinks(names, RunTables(plan.catalog.default_schema), log=None)
+    except DfSessionError as error:
+        yield _finding("sinks", "error", error)
+        return
+    try:
+        for sink in made.values():
+            sink.close()
+    except Exception as error:  # noqa: BLE001  # sinks of users raise what they like
+        said = f"closing one raised {type(error).__name__}: {error}; no run fails by it"
+        yield _finding("sinks", "warning", said)
+        return
+    yield _finding("sinks", "ok", f"can be made: {', '.join(made)}")
 
 
 def _spill(plan: SessionPlan) -> Iterator[Finding]:
@@ -132,7 +154,7 @@ def _lake(lake: Lake, *, write: bool) -> Iterator[Finding]:
     files, uri = LakeFiles(lake.root), lake.root.uri
     subject = f"lake {uri}"
     if lake.root.is_local and not Path(uri).is_dir():
-        yield _finding(subject, "warning", "not there yet; the first write makes it")
+        yield _missing(subject, Path(uri))
         return
     try:
         found = len(files.directories())
@@ -142,6 +164,14 @@ def _lake(lake: Lake, *, write: bool) -> Iterator[Finding]:
             yield _finding(subject, "ok", "a file can be written, read and removed")
     except (DfSessionError, OSError) as error:
         yield _finding(subject, "error", error)
+
+
+def _missing(subject: str, root: Path) -> Finding:
+    there = next(each for each in (root, *root.absolute().parents) if each.exists())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return _finding(subject, "warning", "not there yet; the first write makes it")
+    why = "cannot be written to" if there.is_dir() else "is no directory"
+    return _finding(subject, "error", f"cannot be made: {there} {why}")
 
 
 def _write(files: LakeFiles) -> None:

@@ -22,12 +22,7 @@ from dagster_dfsession.config.storage import (
 from dagster_dfsession.errors import SessionError
 from dagster_dfsession.plan.build import SessionPlan, plan_session
 from dagster_dfsession.profile.codec import parse_profile
-from dagster_dfsession.steps.current import (
-    asset_keys,
-    current_scope,
-    current_step,
-    is_spread,
-)
+from dagster_dfsession.steps.current import current_scope, current_step
 
 if TYPE_CHECKING:
     from datafusion import DataFrame
@@ -173,8 +168,9 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         """The session as lent to the step that is running."""
         run, step = self.run, current_step()
         if step is not None:
-            run.tables.announce(lambda: asset_keys(step))
-            run.tables.pins.shared = is_spread(step)
+            from dagster_dfsession.steps.views import tell_location  # noqa: PLC0415
+
+            tell_location(run, step)
         return run.lease(current_scope(run.run_id))
 
     def session(self) -> "Session":

@@ -82,7 +82,7 @@ def build_janitor_sensor(
 
 
 def build_session_drift_sensor(
-    assets: Iterable[dg.AssetsDefinition],
+    assets: Iterable[dg.AssetsDefinition | dg.AssetSpec],
     name: str = "dfsession_drift",
     *,
     io_manager_key: str = "io_manager",
@@ -99,7 +99,7 @@ def build_session_drift_sensor(
     automation conditions, by the data versions of what was made anew.
 
     Args:
-        assets: Those to look after.
+        assets: Those to look after; views and checks among them are passed over.
         name: Of the sensor.
         io_manager_key: The resource that is the `DataFusionDeltaIOManager`.
         minimum_interval_seconds: Between two ticks.
@@ -114,7 +114,7 @@ def build_session_drift_sensor(
         >>> build_session_drift_sensor([busy]).name
         'dfsession_drift'
     """
-    given: list[Any] = [*assets]
+    given: list[Any] = [each for each in assets if not _is_passed_over(each)]
     for each in given:
         if not isinstance(each, dg.AssetsDefinition) or not each.is_executable:
             raise UnsupportedTypeError(
@@ -156,6 +156,13 @@ def build_session_drift_sensor(
         )
 
     return drift
+
+
+def _is_passed_over(asset: Any) -> bool:
+    """Return whether an asset is a view, or the checks of a table."""
+    if isinstance(asset, dg.AssetSpec):
+        return asset.is_virtual
+    return isinstance(asset, dg.AssetChecksDefinition)
 
 
 def build_run_summary_sensors(

@@ -15,10 +15,16 @@ from deltalake import DeltaTable
 
 import dagster_dfsession as dfs
 
+# That a machine is busy says nothing of a strategy.
+BUSY = (hypothesis.HealthCheck.too_slow,)
 hypothesis.settings.register_profile(
-    "ci", derandomize=True, deadline=None, print_blob=True
+    "ci",
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=BUSY,
 )
-hypothesis.settings.register_profile("dev", deadline=None)
+hypothesis.settings.register_profile("dev", deadline=None, suppress_health_check=BUSY)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 

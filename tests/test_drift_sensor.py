@@ -168,3 +168,20 @@ def test_another_resource_is_named(instance: dg.DagsterInstance) -> None:
 
     with context, pytest.raises(dfs.SessionError, match="'other' is a int; the drift"):
         sensor.evaluate_tick(context)
+
+
+def test_a_folder_of_queries_may_be_given_as_it_is(tmp_path: Path) -> None:
+    texts = {
+        "a": "/* ---\nchecks: [{check: row_count, min: 1}]\n--- */\nSELECT 1 AS x",
+        "v": "/* ---\nkept: view\n--- */\nSELECT * FROM a",
+        "b": "SELECT * FROM v",
+    }
+    for name, text in texts.items():
+        tmp_path.joinpath(f"{name}.sql").write_text(text)
+    models = dfs.load_sql_assets(tmp_path)
+    sensor = dfs.build_session_drift_sensor(models)
+    graph = dg.Definitions(models, sensors=[sensor]).resolve_asset_graph()
+
+    assert sensor.asset_selection is not None
+    found = sensor.asset_selection.resolve(graph)
+    assert found == {dg.AssetKey("a"), dg.AssetKey("b")}

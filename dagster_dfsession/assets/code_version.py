@@ -4,11 +4,11 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from dagster_dfsession.assets.expansion import without_end
 from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.plan.quoting import quoted_identifier, quoted_literal
 from dagster_dfsession.profile.sail import EngineName
 from dagster_dfsession.profile.session import SessionProfile
+from dagster_dfsession.query.expansion import without_end
 from dagster_dfsession.session.functions.library import Library, load_library
 from dagster_dfsession.session.sql_text import Token, tokens
 

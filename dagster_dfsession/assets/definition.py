@@ -12,6 +12,7 @@ from dagster_dfsession.metadata.keys import SQL, TABLE_NAME
 from dagster_dfsession.profile.sail import EngineName
 from dagster_dfsession.steps.partitions import check_definition
 
+
 def kinds_of(engine: EngineName) -> frozenset[str]:
     """Return what the page says the asset of a query is made with.
 
@@ -20,6 +21,7 @@ def kinds_of(engine: EngineName) -> frozenset[str]:
         ['deltalake', 'sail', 'sql']
     """
     return frozenset({engine, "sql", "deltalake"})
+
 
 _AFTER = dg.In(dg.Nothing)
 """An input that a step waits for, and gets nothing from."""

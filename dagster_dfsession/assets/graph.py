@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import dagster as dg
 import pyarrow as pa
@@ -25,11 +25,38 @@ from dagster_dfsession.io_managers.delta import DataFusionDeltaIOManager
 from dagster_dfsession.materialization.intended import columns_after
 from dagster_dfsession.metadata.keys import ZERO_ROWS
 from dagster_dfsession.profile.delta import DeltaProfile
+from dagster_dfsession.profile.session import SessionProfile
+from dagster_dfsession.resources import DataFusionSessionResource
 from dagster_dfsession.steps.contracts import asset_contract
 from dagster_dfsession.steps.partitions import asset_target, plain_metadata
+from dagster_dfsession.steps.views import view_of
 
 _AT_ONCE = 8
 """Tables opened at the same time: on an object store each takes a while."""
+
+
+class _Given(NamedTuple):
+    """What the assets of a location have in common.
+
+    Attributes:
+        resources: By name.
+        profiles: Those of the session resources among them.
+        delta: How tables are written where an asset does not say.
+    """
+
+    resources: Mapping[str, Any]
+    profiles: Mapping[str, SessionProfile]
+    delta: DeltaProfile
+
+    def profile_of(self, definition: dg.AssetsDefinition) -> SessionProfile | None:
+        """Return the profile of a SQL asset's session, if there are several.
+
+        Of a single one, whoever asks for the check knows it, and may have changed it.
+        """
+        query = query_of(definition)
+        if query is None or len(self.profiles) <= 1:
+            return None
+        return self.profiles.get(query.session_key)
 
 
 def bootstrap_request(
@@ -50,7 +77,7 @@ def bootstrap_request(
         ContractError: A contract is none.
         DeltaError: A table cannot be opened.
     """
-    resources = definitions.resources or {}
+    given = _Given(definitions.resources or {}, session_profiles(definitions), delta)
     graph = definitions.resolve_asset_graph()
     owners = {key: each for each in graph.assets_defs for key in each.keys}
     # As they were written: those of the graph have their resources already.
@@ -58,10 +85,20 @@ def bootstrap_request(
     plain = {key: each for each in written for key in each.keys}
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         found = threads.map(
-            lambda key: _asset(owners[key], plain.get(key), key, resources, delta),
+            lambda key: _asset(owners[key], plain.get(key), key, given),
             sorted(owners),
         )
         return BootstrapRequest(tuple(each for each in found if each is not None))
+
+
+def session_profiles(definitions: dg.Definitions) -> dict[str, SessionProfile]:
+    """Return the profiles of the session resources, by the names of these, sorted."""
+    named = sorted((definitions.resources or {}).items())
+    return {
+        name: each.plan().profile
+        for name, each in named
+        if isinstance(each, DataFusionSessionResource)
+    }
 
 
 def _is_asset(given: object) -> TypeGuard[dg.AssetsDefinition]:
@@ -72,13 +109,18 @@ def _asset(
     definition: dg.AssetsDefinition,
     written: dg.AssetsDefinition | None,
     key: dg.AssetKey,
-    resources: Mapping[str, Any],
-    delta: DeltaProfile,
+    given: _Given,
 ) -> BootstrapAsset | None:
     name = key.to_user_string()
     metadata = plain_metadata(definition.metadata_by_key.get(key))
+    view = view_of(metadata)
+    if view is not None:
+        # It has no table that its columns would have to fit.
+        made = Query(view.sql, view.params)
+        return BootstrapAsset(key=name, made=made, stored=lambda found: found)
+    own = given.profile_of(definition)
     contract = asset_contract(metadata, name)
-    manager = resources.get(definition.get_io_manager_key_for_asset_key(key))
+    manager = given.resources.get(definition.get_io_manager_key_for_asset_key(key))
     columns = None if contract is None else contract.schema
     stored = _promised(contract, name)
     if isinstance(manager, DataFusionDeltaIOManager):
@@ -86,12 +128,14 @@ def _asset(
         lake = Lake(root, resolved_options(manager.storage_options))
         table = None if columns is not None else open_table(lake.table(key.path))
         columns = columns if table is None else table_schema(table)
+        delta = given.delta if own is None else own.delta
         stored = _stored(definition, key, lake, manager, delta) or stored
     if columns is None and definition.is_auto_created_stub:
         return None  # a name that some asset has written, and perhaps misspelt
     return BootstrapAsset(
         key=name,
-        made=_made(definition, written, key, metadata, resources),
+        made=_made(definition, written, key, metadata, given.resources),
+        profile=own,
         columns=columns,
         stored=stored,
     )

@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 import msgspec
 
-from dagster_dfsession.assets.expansion import in_order
 from dagster_dfsession.assets.sql_file import SqlFile
 from dagster_dfsession.assets.table_check import Expression, Relationships
 from dagster_dfsession.errors import (
@@ -21,6 +20,7 @@ from dagster_dfsession.errors import (
 )
 from dagster_dfsession.plan.quoting import quoted_identifier
 from dagster_dfsession.profile.session import SessionProfile
+from dagster_dfsession.query.expansion import in_order
 from dagster_dfsession.query.named_tables import named_tables
 from dagster_dfsession.session.catalog import TableName, asset_key, table_name
 from dagster_dfsession.session.sql_text import places_of

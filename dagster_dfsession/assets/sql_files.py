@@ -14,7 +14,6 @@ from dagster_dfsession.assets.definition import (
     query_spec,
     stored,
 )
-from dagster_dfsession.assets.expansion import with_queries
 from dagster_dfsession.assets.file_metadata import file_metadata, file_partitions
 from dagster_dfsession.assets.incremental import watermark_of
 from dagster_dfsession.assets.named_files import NamedFile, named_files
@@ -22,10 +21,13 @@ from dagster_dfsession.assets.query import sql_query
 from dagster_dfsession.assets.sql_asset import profile_of
 from dagster_dfsession.assets.sql_file import SIDECARS, SUFFIX, SqlFile, read_sql_file
 from dagster_dfsession.errors import CodeLocationError, DfSessionError, did_you_mean
-from dagster_dfsession.metadata.keys import CODE_REFERENCES
+from dagster_dfsession.metadata.keys import CODE_REFERENCES, VIEW
+from dagster_dfsession.pool.views import View
 from dagster_dfsession.profile.session import SessionProfile
+from dagster_dfsession.query.expansion import with_queries
 from dagster_dfsession.resources import DataFusionSessionResource
 from dagster_dfsession.session.catalog import table_name
+from dagster_dfsession.steps.views import view_metadata
 
 Definition = dg.AssetsDefinition | dg.AssetSpec
 
@@ -115,6 +117,7 @@ def _definitions(
         metadata={
             **file_metadata(file, key),
             CODE_REFERENCES: code_reference(str(file.path.absolute()), file.line),
+            **({} if kept else {VIEW: view_metadata(View(query.sql, query.params))}),
         },
         kept=kept,
         engine=query.engine,

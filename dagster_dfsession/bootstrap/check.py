@@ -7,7 +7,6 @@ from types import MappingProxyType
 import msgspec
 import pyarrow as pa
 
-from dagster_dfsession.bootstrap.kept import KeptColumns
 from dagster_dfsession.bootstrap.mending import mended
 from dagster_dfsession.bootstrap.report import (
     BootstrapItem,
@@ -21,6 +20,7 @@ from dagster_dfsession.bootstrap.request import (
     Query,
     Rehearsal,
 )
+from dagster_dfsession.bootstrap.sessions import CheckSessions
 from dagster_dfsession.bootstrap.tables import SmallTables
 from dagster_dfsession.delta.arrow_types import delta_schema
 from dagster_dfsession.delta.contract import Contract, check_columns
@@ -31,15 +31,12 @@ from dagster_dfsession.errors import (
     SchemaMismatchError,
     nearest,
 )
-from dagster_dfsession.plan.build import plan_session
 from dagster_dfsession.profile.bootstrap import BootstrapProfile
 from dagster_dfsession.profile.session import SessionProfile
 from dagster_dfsession.query.named_tables import named_tables
 from dagster_dfsession.query.stream import Execution
 from dagster_dfsession.session.catalog import asset_key
-from dagster_dfsession.session.factory import open_session
 from dagster_dfsession.session.failures import engine_errors
-from dagster_dfsession.session.session import Session
 from dagster_dfsession.session.sql_text import places_of
 
 _PASSABLE: frozenset[Status] = frozenset({"ok", "assumed", "mismatch"})
@@ -55,8 +52,8 @@ def bootstrap_session(
     """Check a graph of assets over empty tables; nothing is read or written.
 
     Args:
-        profile: The session the graph will run in; its `bootstrap` part says how far
-            the check goes.
+        profile: Of the session the graph will run in, where an asset does not say; its
+            `bootstrap` part says how far the check goes.
         request: The graph.
 
     Returns:
@@ -89,9 +86,12 @@ def bootstrap_session(
     tables = SmallTables(
         profile.catalog.default_schema, assets, seeded=mode == "one_row"
     )
-    with open_session(plan_session(profile), source=tables) as session:
-        graph = {key: _reads(assets[key], assets, profile) for key in sorted(assets)}
-        check = _Check(session, tables, profile.bootstrap)
+    with CheckSessions(profile, tables) as sessions:
+        graph = {
+            key: _reads(assets[key], assets, sessions.of(assets[key]).profile)
+            for key in sorted(assets)
+        }
+        check = _Check(sessions, tables, profile.bootstrap)
         for key in _ordered(graph):
             check.add(assets[key], graph[key])
     return BootstrapReport(items=tuple(check.items.values()))
@@ -101,13 +101,12 @@ class _Check:
     """What was found so far, and the tables that are there by now."""
 
     def __init__(
-        self, session: Session, tables: SmallTables, profile: BootstrapProfile
+        self, sessions: CheckSessions, tables: SmallTables, profile: BootstrapProfile
     ) -> None:
         self.items: dict[str, BootstrapItem] = {}
-        self._session = session
+        self._sessions = sessions
         self._tables = tables
         self._profile = profile
-        self._kept = KeptColumns.of(session)
 
     def add(self, asset: BootstrapAsset, reads: frozenset[str]) -> None:
         """Check an asset after all that it reads; have its table for those behind."""
@@ -132,9 +131,9 @@ class _Check:
             self.items[asset.key] = blocked
             return
         try:
-            found = self._columns(asset.key, made, reads)
+            found = self._columns(asset, made, reads)
         except DfSessionError as error:
-            errors, provisional = self._seen_through(made, error, behind)
+            errors, provisional = self._seen_through(asset, error, behind)
             if provisional is not None:
                 self._tables.add(asset.key, _joined(asset.columns, provisional))
             self.items[asset.key] = msgspec.structs.replace(
@@ -149,34 +148,38 @@ class _Check:
         self.items[asset.key] = blocked if pending else item
 
     def _columns(
-        self, key: str, made: Query | Rehearsal, reads: frozenset[str]
+        self, asset: BootstrapAsset, made: Query | Rehearsal, reads: frozenset[str]
     ) -> pa.Schema:
         """Return the columns that are made, as they were found before if they were."""
-        if isinstance(made, Rehearsal) or made.params:
-            return self._planned(key, made)
-        known = {e: self._tables[e].schema for e in reads if e in self._tables}
-        return self._kept.columns(made.sql, known, lambda: self._planned(key, made))
-
-    def _planned(self, key: str, made: Query | Rehearsal) -> pa.Schema:
-        """Return the columns that are made, as far as the profile wants them made."""
         if isinstance(made, Rehearsal):
             return made.run({each: self._tables[each] for each in made.reads})
-        frame = self._session.sql(made.sql, params=made.params)
+        if made.params:
+            return self._planned(asset, made)
+        known = {e: self._tables[e].schema for e in reads if e in self._tables}
+        kept = self._sessions.of(asset).kept
+        return kept.columns(made.sql, known, lambda: self._planned(asset, made))
+
+    def _planned(self, asset: BootstrapAsset, made: Query) -> pa.Schema:
+        """Return the columns that are made, as far as the profile wants them made."""
+        session = self._sessions.of(asset).session
+        frame = session.sql(made.sql, params=made.params)
         if self._profile.mode == "plan":
-            with engine_errors(f"planning {key}", self._session.asked(made.sql)):
+            with engine_errors(f"planning {asset.key}", session.asked(made.sql)):
                 frame.optimized_logical_plan()
         else:
-            doing = f"running {key} over {self._profile.mode}"
+            doing = f"running {asset.key} over {self._profile.mode}"
             Execution(frame, doing).reader.read_all()
         return frame.schema()
 
     def _seen_through(
-        self, made: Query | Rehearsal, error: DfSessionError, reads: Iterable[str]
+        self, asset: BootstrapAsset, error: DfSessionError, reads: Iterable[str]
     ) -> tuple[tuple[DfSessionError, ...], pa.Schema | None]:
         """Return what else is wrong, and the columns that would be made without it."""
-        if isinstance(made, Rehearsal) or not isinstance(error, QueryError):
+        made = asset.made
+        if not isinstance(made, Query) or not isinstance(error, QueryError):
             return (error,), None
-        return mended(self._session, made, error, self._tables, reads)
+        session = self._sessions.of(asset).session
+        return mended(session, made, error, self._tables, reads)
 
     def _waits(self, pending: Iterable[str]) -> str:
         """Return what is wrong with the assets that an asset reads."""

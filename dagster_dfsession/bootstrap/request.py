@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from dagster_dfsession.profile.session import SessionProfile
+
 
 class Query(msgspec.Struct, frozen=True):
     """An asset that is the result of a query.
@@ -39,6 +41,7 @@ class BootstrapAsset(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         key: As `raw/flights`.
         made: What makes it; None: its columns are taken for what `columns` says.
+        profile: Of the session that plans it; None: it is that of the check.
         columns: Those that its table has, or is promised to have. None: nobody knows.
         stored: Returns the columns that its table would have if those given were
             written to it, and raises what that write would. None: they are to be
@@ -47,6 +50,7 @@ class BootstrapAsset(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     made: Query | Rehearsal | None = None
+    profile: SessionProfile | None = None
     columns: pa.Schema | None = None
     stored: Callable[[pa.Schema], pa.Schema] | None = None
 

@@ -6,7 +6,7 @@ from dagster_dfsession.checks.building import (
     Assets,
     Judge,
     Verdict,
-    asset_specs,
+    materialized_specs,
     checks_over,
 )
 from dagster_dfsession.errors import DfSessionError, did_you_mean, listing
@@ -112,7 +112,7 @@ def build_metadata_bounds_checks(
 
     return checks_over(
         f"{metadata_key.rpartition('/')[2]}_bounds",
-        asset_specs(assets, "build_metadata_bounds_checks"),
+        materialized_specs(assets, "build_metadata_bounds_checks"),
         judging,
         description=f"Whether {metadata_key} is right: {wanted}.",
         blocking=blocking,

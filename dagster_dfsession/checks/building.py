@@ -59,6 +59,12 @@ def asset_specs(assets: Assets, builder: str) -> dict[dg.AssetKey, dg.AssetSpec]
     return found
 
 
+def materialized_specs(assets: Assets, builder: str) -> dict[dg.AssetKey, dg.AssetSpec]:
+    """Return likewise those that materializations tell of: views have none."""
+    specs = asset_specs(assets, builder)
+    return {key: spec for key, spec in specs.items() if not spec.is_virtual}
+
+
 def checks_over(
     name: str,
     keys: Iterable[dg.AssetKey],

@@ -9,7 +9,7 @@ from dagster_dfsession.checks.building import (
     Assets,
     Judge,
     Verdict,
-    asset_specs,
+    materialized_specs,
     checks_over,
 )
 from dagster_dfsession.display import table_of
@@ -67,7 +67,7 @@ def build_schema_change_checks(
 
     return checks_over(
         NAME,
-        asset_specs(assets, "build_schema_change_checks"),
+        materialized_specs(assets, "build_schema_change_checks"),
         judging,
         description="Whether the last two materializations have the same columns.",
         blocking=blocking,

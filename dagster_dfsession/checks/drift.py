@@ -9,7 +9,7 @@ from dagster_dfsession.checks.building import (
     Assets,
     Judge,
     Verdict,
-    asset_specs,
+    materialized_specs,
     checks_over,
     stored_by,
 )
@@ -47,7 +47,7 @@ def build_session_drift_checks(
     Raises:
         UnsupportedTypeError: One of the assets is no asset.
     """
-    specs = asset_specs(assets, "build_session_drift_checks")
+    specs = materialized_specs(assets, "build_session_drift_checks")
 
     def judging(context: dg.AssetCheckExecutionContext) -> Judge:
         # The engine is imported here: a code server has no use for it.

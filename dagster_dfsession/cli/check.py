@@ -6,13 +6,15 @@ import click
 import msgspec
 from rich.console import Group
 
-from dagster_dfsession.assets.graph import bootstrap_request
+from dagster_dfsession.assets.graph import bootstrap_request, session_profiles
 from dagster_dfsession.bootstrap.check import bootstrap_session
 from dagster_dfsession.bootstrap.report import BootstrapItem, BootstrapReport, Fault
 from dagster_dfsession.cli.options import json_option, location_options
 from dagster_dfsession.cli.output import show, table, working
 from dagster_dfsession.code_location import CodeLocation
+from dagster_dfsession.errors import CodeLocationError, listing
 from dagster_dfsession.profile.bootstrap import BootstrapMode
+from dagster_dfsession.profile.session import SessionProfile
 
 _FOUND = 1
 
@@ -48,7 +50,7 @@ def command(
         dfsession check
         dfsession check --mode one_row --json
     """  # noqa: D301  # click's mark for a paragraph that stays as it is
-    profile = location.session().plan().profile
+    profile = _profile(location, mode)
     if mode is not None:
         bootstrap = msgspec.structs.replace(profile.bootstrap, mode=mode)
         profile = msgspec.structs.replace(profile, bootstrap=bootstrap)
@@ -62,6 +64,21 @@ def command(
     )
     if not report.success:
         raise click.exceptions.Exit(_FOUND)
+
+
+def _profile(location: CodeLocation, mode: BootstrapMode | None) -> SessionProfile:
+    """Return what says how far to go; each SQL asset is planned by its own session."""
+    profiles = session_profiles(location.definitions)
+    modes = {name: each.bootstrap.mode for name, each in profiles.items()}
+    if mode is None and len({*modes.values()}) > 1:
+        told = listing(f"{name}: {each}" for name, each in modes.items())
+        raise CodeLocationError(
+            f"the session resources of {location.name} differ in bootstrap.mode "
+            f"({told}), and a check has one: give --mode"
+        )
+    if not profiles:
+        return location.session().plan().profile
+    return next(iter(profiles.values()))
 
 
 def _shown(report: BootstrapReport, items: tuple[BootstrapItem, ...]) -> Group:

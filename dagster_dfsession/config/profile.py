@@ -15,9 +15,10 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     create_model,
     field_validator,
+    model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from dagster_dfsession.config.storage import ENV_VARS, resolved
 from dagster_dfsession.profile.base import declared_types
@@ -28,6 +29,7 @@ from dagster_dfsession.profile.fields import (
     description_of,
     metas_of,
     part_of,
+    shape_of,
 )
 from dagster_dfsession.profile.session import SessionProfile
 
@@ -67,7 +69,7 @@ class ProfilePart(dg.Config):
 
 
 def _absent() -> None:
-    """Be the default of a field: of one that has a value, the page would show a null."""
+    """Be the default of a field: were it a value, the page would show it as null."""
 
 
 def config_class(
@@ -81,7 +83,27 @@ def config_class(
             default_factory=_absent, description=f"Start from a preset: {known}."
         )
         fields["preset"] = (str | None, described)
-    return create_model(name, __base__=ProfilePart, __doc__=struct.__doc__, **fields)
+    return create_model(
+        name,
+        __base__=ProfilePart,
+        __doc__=struct.__doc__,
+        __validators__={"_is_object": _checked(struct)},
+        **fields,
+    )
+
+
+def _checked(struct: type[msgspec.Struct]) -> Any:
+    """Return the check that a part is an object; pydantic would name this class."""
+
+    def is_object(_: type[ProfilePart], value: Any) -> Any:
+        if isinstance(value, Mapping | dg.Config):
+            return value
+        given = {"given": type(value).__name__, "shape": shape_of(struct)}
+        raise PydanticCustomError(
+            "profile_part", "Expected `object`, got `{given}`; {shape}.", given
+        )
+
+    return model_validator(mode="before")(classmethod(is_object))  # type: ignore[arg-type]  # pydantic's own way to write it
 
 
 def _fields(

@@ -11,7 +11,6 @@ from datafusion import DataFrame
 from deltalake import write_deltalake
 
 from dagster_dfsession.delta.failures import delta_errors
-from dagster_dfsession.delta.gate import PROCESS_GATE
 from dagster_dfsession.delta.location import Location
 from dagster_dfsession.engines.columns import Columns
 from dagster_dfsession.engines.local import LocalEngine
@@ -117,6 +116,8 @@ def _same(our: Any, their: Any) -> bool:
 
 
 def _sampled(rows: DataFrame, path: str) -> TableAt:
-    with delta_errors(path), PROCESS_GATE.streaming():
-        write_deltalake(path, Execution(rows, "taking a sample").reader)
+    # Read to the end first: deltalake's reader of tables cannot run within its writer.
+    sample = Execution(rows, "taking a sample").reader.read_all()
+    with delta_errors(path):
+        write_deltalake(path, sample)
     return TableAt(Location(path), 0)

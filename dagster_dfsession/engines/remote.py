@@ -61,13 +61,26 @@ class RemoteQuery:
         return Planned(self.frame).schema
 
     def reader(self) -> pa.RecordBatchReader:
-        """Return the rows; nothing is computed before the first batch is asked for.
+        """Return the rows; the whole query runs once the first batch is asked for.
+
+        With `sail.parity` of the profile, it runs over a sample right here.
 
         Raises:
-            QueryError: From the reader: the engine refused the query, or its columns
-                or, in a sample, its rows are not those of this session.
+            QueryError: In a sample, its rows are not those of this session. From the
+                reader: the engine refused the query, or returned other columns.
             SessionError: Likewise: the engine cannot be reached.
         """
+        sail = self._lease.session.plan.sail
+        if sail.parity == "sample":
+            check_parity(
+                self._query,
+                self.tables,
+                self._params,
+                here=self._lease.session,
+                there=self.engine,
+                rows=sail.parity_rows,
+                scan=self._lease.scan,
+            )
         return pa.RecordBatchReader.from_batches(self.schema, self._batches())
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -78,18 +91,6 @@ class RemoteQuery:
         return f"<RemoteQuery on {self.engine.name} over {listing(self.tables)}>"
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        session = self._lease.session
-        sail = session.plan.sail
-        if sail.parity == "sample":
-            check_parity(
-                self._query,
-                self.tables,
-                self._params,
-                here=session,
-                there=self.engine,
-                rows=sail.parity_rows,
-                scan=self._lease.scan,
-            )
         tables = {
             name: TableAt(opened.location, opened.version)
             for name, opened in self.tables.items()

@@ -129,7 +129,8 @@ def materialize(
         "run_id": lease.scope.run_id,
         "step": lease.scope.step,
     }
-    with span("dfsession.compile", **traced):
+    tells_why = lease.session.plan.reporting.query_text
+    with span("dfsession.compile", tells_why=tells_why, **traced):
         planned = output_elsewhere if isinstance(value, RemoteQuery) else output_of
         output = planned(
             value,

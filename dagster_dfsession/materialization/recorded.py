@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from dagster_dfsession.errors import DfSessionError
+from datafusion import DataFrame
+
 from dagster_dfsession.materialization.hooked import materialize_hooked
 from dagster_dfsession.materialization.materialize import Materialization
 from dagster_dfsession.materialization.target import Target
+from dagster_dfsession.pool.failing import recorded_failure
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.tables import RunTables
 from dagster_dfsession.query.counted import count_reading
@@ -14,7 +16,7 @@ from dagster_dfsession.telemetry.measures import (
     COMMIT_RETRIES,
     ROWS_WRITTEN,
 )
-from dagster_dfsession.telemetry.payloads import MaterializationMade, WorkFailed
+from dagster_dfsession.telemetry.payloads import MaterializationMade
 
 
 def materialize_recorded(
@@ -26,16 +28,11 @@ def materialize_recorded(
         DfSessionError: As `materialize_hooked`.
     """
     recorder, scope = lease.session.recorder, lease.scope
-    try:
+    frame = isinstance(value, DataFrame)
+    statement = lease.statement_of(value) if frame else None
+    query = None if statement is None else statement.text
+    with recorded_failure(f"materializing {target.name}", lease, query):
         made = materialize_hooked(value, target, tables, lease)
-    except DfSessionError as error:
-        failed = WorkFailed(
-            doing=f"materializing {target.name}",
-            error=type(error).__name__,
-            message=str(error),
-        )
-        recorder.record(failed, step=scope.step, attempt=scope.attempt)
-        raise
     recorder.record(_payload(made), step=scope.step, attempt=scope.attempt)
     if made.metrics is not None:
         count_reading(recorder.totals, made.metrics)

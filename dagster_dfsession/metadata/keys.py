@@ -17,6 +17,7 @@ INPUTS = "dfsession/inputs"
 LINEAGE = "dfsession/lineage"
 PLAN = "dfsession/plan"
 SQL = "dfsession/sql"
+VIEW = "dfsession/view"
 ZERO_ROWS = "dfsession/zero_rows"
 CHANGES = "dfsession/changes"
 CONTRACT = "dfsession/contract"
@@ -85,6 +86,7 @@ DESCRIBED: Mapping[str, tuple[str, str]] = MappingProxyType(
         LINEAGE: ("table", "columns: what each is made from, what decides over rows"),
         PLAN: ("Markdown", "the optimized plan, bounded; the slowest operators"),
         SQL: ("Markdown", "on a definition: the query of a SQL asset, bounded"),
+        VIEW: ("JSON", "on the definition of a view: its query, and its values"),
         ZERO_ROWS: (
             "true",
             "you set it on a definition: `dfsession check` may run it over no rows",

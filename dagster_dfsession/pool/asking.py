@@ -6,6 +6,11 @@ from typing import Any
 
 from datafusion import DataFrame
 
+from dagster_dfsession.pool.failing import (
+    A_QUERY,
+    record_failure,
+    recorded_failure,
+)
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.reading import bound, explained
 from dagster_dfsession.pool.run import RunSession
@@ -29,8 +34,8 @@ def plan_query(
     Raises:
         QueryError: The engine, or the profile's SQL policy, refused the query.
     """
-    with run.trace.current():
-        frame = lease.sql(query, params=params, tables=tables)
+    with run.trace.current(), recorded_failure(f"planning {A_QUERY}", lease, query):
+        frame = _planned(query, run, lease, params=params, tables=tables)
         return explained(frame, lease, run.tables)
 
 
@@ -62,12 +67,11 @@ def read_query(
     Raises:
         QueryError: The engine, or the profile's SQL policy, refused the query.
     """
-    what, text = "a frame", None
-    with run.trace.current():
+    text = query if isinstance(query, str) else None
+    what = "a frame" if text is None else repr(shortened(text))
+    with run.trace.current(), recorded_failure(f"planning {A_QUERY}", lease, text):
         if isinstance(query, str):
-            what = repr(" ".join(query.split())[:200])
-            text = run.plan.reporting.shown(query)
-            query = lease.sql(query, params=params, tables=tables)
+            query = _planned(query, run, lease, params=params, tables=tables)
         with optimizing_errors(query, "planning", lease):
             reading = bound(query, lease, run.tables)
 
@@ -78,11 +82,30 @@ def read_query(
         return Result(reading.frame, f"reading {what}", ended=ended)
 
 
+def _planned(
+    query: str,
+    run: RunSession,
+    lease: Lease,
+    *,
+    params: Mapping[str, Any] | None,
+    tables: Mapping[str, Any],
+) -> DataFrame:
+    """Plan a query over tables and views; what the step was given hides a view."""
+    given = (run.tables.name_of([name]) for name in (*tables, *lease.names.values()))
+    text, values = run.views.within(query, params or {}, taken={*given, *lease.loaded})
+    return lease.sql(text, params=values, tables=tables)
+
+
 def _record(execution: Execution, text: str | None, lease: Lease) -> None:
     metrics, recorder = execution.metrics, lease.session.recorder
+    count_reading(recorder.totals, metrics)
+    if execution.failure is not None:
+        record_failure(execution.failure, f"reading {A_QUERY}", lease, text)
+        return
+    shown = lease.session.plan.reporting.shown
     recorder.record(
         QueryRead(
-            statement=text,
+            statement=None if text is None else shown(text),
             rows=execution.rows,
             rows_read=metrics.rows_read,
             bytes_scanned=metrics.bytes_scanned,
@@ -93,4 +116,3 @@ def _record(execution: Execution, text: str | None, lease: Lease) -> None:
         step=lease.scope.step,
         attempt=lease.scope.attempt,
     )
-    count_reading(recorder.totals, metrics)

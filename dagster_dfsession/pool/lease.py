@@ -14,7 +14,7 @@ from dagster_dfsession.delta.cursor import Cursor
 from dagster_dfsession.delta.location import Location
 from dagster_dfsession.delta.native import NativeScans
 from dagster_dfsession.delta.stores import register_store
-from dagster_dfsession.errors import PoolError, TableNotFoundError
+from dagster_dfsession.errors import PoolError
 from dagster_dfsession.pool.changed import cursor_of, turns_of
 from dagster_dfsession.pool.inputs import LoadedInput, Narrowing
 from dagster_dfsession.pool.registering import check_name, quoted_name, register_data
@@ -22,7 +22,7 @@ from dagster_dfsession.pool.scope import Scope
 from dagster_dfsession.pool.tables import OpenedTable
 from dagster_dfsession.query.rebinding import Statement
 from dagster_dfsession.session.catalog import TableName
-from dagster_dfsession.session.failures import engine_errors
+from dagster_dfsession.session.failures import engine_errors, table_not_found
 from dagster_dfsession.session.session import Session
 
 
@@ -147,8 +147,8 @@ class Lease:
             try:
                 return session.ctx.table(quoted_name(session, name))
             except KeyError:
-                known = self._known_names(bound)
-                raise TableNotFoundError.named(spelt, known) from None
+                asked = session.asked(spelt, lambda: self._known_names(bound))
+                raise table_not_found(spelt, asked) from None
 
     def _known_names(self, bound: Mapping[TableName, Table]) -> set[str]:
         session = self.session

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dagster_dfsession.delta.events import events_table
-from dagster_dfsession.errors import PoolError
+from dagster_dfsession.errors import DfSessionError, PoolError
 from dagster_dfsession.plan.build import SessionPlan
 from dagster_dfsession.pool.holders import read_holders
 from dagster_dfsession.pool.holding import Holding
@@ -19,10 +19,11 @@ from dagster_dfsession.pool.pins import RunPins
 from dagster_dfsession.pool.scope import Scope
 from dagster_dfsession.pool.sinks import make_sinks
 from dagster_dfsession.pool.tables import RunTables
+from dagster_dfsession.pool.views import RunViews
 from dagster_dfsession.session.factory import open_session
 from dagster_dfsession.session.session import Session
 from dagster_dfsession.session.system import Row
-from dagster_dfsession.telemetry.payloads import SessionClosed
+from dagster_dfsession.telemetry.payloads import SessionClosed, WorkFailed
 from dagster_dfsession.telemetry.recorder import Recorder
 from dagster_dfsession.telemetry.run_trace import RunTrace
 from dagster_dfsession.telemetry.sinks import Writes
@@ -39,6 +40,7 @@ class RunSession:
         run_id: Whose session it is.
         plan: What the session is built from.
         tables: The tables that the run's assets name.
+        views: The views that they name.
         tags: What the run was tagged with last, so that it is done once.
         caches: Rows of `dfsession.caches`, each asked for when they are.
         recorder: Told what the run does.
@@ -74,6 +76,7 @@ class RunSession:
         self.tables = tables or RunTables(
             plan.catalog.default_schema, RunPins(run_id), plan.delta
         )
+        self.views = RunViews(plan.profile)
         self.tags: dict[str, str] = {}
         self.caches: list[Callable[[], Row]] = [self.tables.cache_described]
         sinks = make_sinks(plan.reporting.sinks, self.tables, log)
@@ -170,17 +173,22 @@ class RunSession:
     def _opened(self) -> Session:
         if self._session is None or self._session.closed:
             label = re.sub(r"[^A-Za-z0-9-]", "", self.run_id)
-            self._session = self._opener(
-                self.plan,
-                source=self.tables,
-                label=label,
-                recorder=self.recorder,
-                told={
-                    "sessions": lambda: (each.described for each in read_holders()),
-                    "tables": self.tables.described,
-                    "caches": lambda: (each() for each in self.caches),
-                },
-            )
+            try:
+                self._session = self._opener(
+                    self.plan,
+                    source=self.tables,
+                    label=label,
+                    recorder=self.recorder,
+                    told={
+                        "sessions": lambda: (each.described for each in read_holders()),
+                        "tables": self.tables.described,
+                        "caches": lambda: (each() for each in self.caches),
+                    },
+                )
+            except DfSessionError as error:
+                said = {"error": type(error).__name__, "message": str(error)}
+                self.recorder.record(WorkFailed(doing="opening a session", **said))
+                raise
             if self.plan.reporting.system_tables:
                 self._session.catalog.system.add_table(
                     "events", lambda: events_table(self.tables.first_lake)

@@ -10,6 +10,7 @@ from dagster_dfsession.profile.cache import CACHE_PRESETS
 from dagster_dfsession.profile.fields import (
     form_at,
     leaf_fields,
+    shape_of,
     structs_at,
     words_at,
 )
@@ -139,7 +140,11 @@ def _profile_error(text: str) -> ProfileError:
         words, given = words_at(SessionProfile, path), reason.split("'")[1]
         reason += f"; known: {listing(words)}.{did_you_mean(given, words)}"
     elif "matching regex" in reason:
-        reason += f" ({form_at(SessionProfile, path)})"
+        reason = f"Expected {form_at(SessionProfile, path)}"
+    elif reason.startswith("Expected `object`"):
+        structs = structs_at(SessionProfile, path)
+        one = len(structs) == 1
+        reason += f"; {shape_of(structs[0]) if one else _fields_of(structs)}."
     return ProfileError.at(path, reason)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from dagster_dfsession.errors import listing
 from dagster_dfsession.profile.base import Frozen, declared_types
 
 
@@ -127,6 +128,32 @@ def form_at(struct: type[msgspec.Struct], path: str) -> str:
     choices = [c for d in (*declared, *members) for c in (d, *choices_of(d))]
     metas = [meta for choice in choices for meta in metas_of(choice) if meta.pattern]
     return next((meta.description for meta in metas if meta.description), name)
+
+
+def shape_of(struct: type[msgspec.Struct]) -> str:
+    """Return what an object needs and may have, for people.
+
+    Examples:
+        >>> from dagster_dfsession.profile.extensions import Extension
+        >>> shape_of(Extension)
+        "it needs path (The extension: 'package' or 'package:factory'.), and may have
+        optional"
+    """
+    declared = declared_types(struct)
+    fields = msgspec.structs.fields(struct)
+    needed = [
+        f"{each.name} ({said})"
+        if (said := description_of(declared[each.name]))
+        else each.name
+        for each in fields
+        if each.required
+    ]
+    others = listing(each.name for each in fields if not each.required)
+    return (
+        f"it needs {', '.join(needed)}, and may have {others}"
+        if needed
+        else f"it may have {others}"
+    )
 
 
 def words_at(struct: type[msgspec.Struct], path: str) -> tuple[str, ...]:

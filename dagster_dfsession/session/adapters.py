@@ -10,6 +10,7 @@ from datafusion.catalog import Table
 
 from dagster_dfsession.errors import DfSessionError, InstallError
 from dagster_dfsession.plan.phases import Phase
+from dagster_dfsession.profile.catalog import CatalogProfile
 from dagster_dfsession.session.catalog import SessionCatalog
 from dagster_dfsession.session.extensions import ExtensionEntry, LoadedExtension, Part
 
@@ -80,7 +81,7 @@ def bundled(
 def install_ports(
     ctx: SessionContext,
     catalog: SessionCatalog,
-    schema: str,
+    names: CatalogProfile,
     extensions: Iterable[LoadedExtension],
 ) -> None:
     """Install what changes a context in place: rules, adapters, tracing, catalogs.
@@ -88,11 +89,12 @@ def install_ports(
     Args:
         ctx: From `bundled`.
         catalog: The session's own, which gets the tables.
-        schema: Its schema for them.
+        names: Its name, and that of its schema for them.
         extensions: In the profile's order.
 
     Raises:
-        InstallError: An extension raised; the message names it and the method.
+        InstallError: An extension raised, or brings a catalog or table whose name is
+            taken; the message names it and the method.
     """
     for entry, part in _parts(extensions):
         if "PlannerExtensionPort" in part.ports:
@@ -110,11 +112,18 @@ def install_ports(
             with _calling(entry, "install_tracing"):
                 part.given.install_tracing(ctx)
         if "CatalogProviderExportable" in part.ports:
+            if part.name in {names.default_catalog, *ctx.catalog_names()}:
+                raise _taken(entry, f"a catalog {part.name!r}")
             with _calling(entry, "__datafusion_catalog_provider__"):
                 ctx.register_catalog_provider(part.name, part.given)
+                # The engine takes any object, and would find no table in it.
+                ctx.catalog(part.name).names()
         if "TableProviderExportable" in part.ports:
+            name = (names.default_schema, part.name)
+            if name in catalog.registered:
+                raise _taken(entry, f"a table {part.name!r}")
             with _calling(entry, "__datafusion_table_provider__"):
-                catalog.add((schema, part.name), Table(part.given))
+                catalog.add(name, Table(part.given))
 
 
 @dataclass(frozen=True)
@@ -167,6 +176,14 @@ def _calling(entry: ExtensionEntry, method: str) -> Iterator[Any]:
             f"{entry.name} {entry.version}: {method} raised "
             f"{type(error).__name__}: {error}",
         ) from error
+
+
+def _taken(entry: ExtensionEntry, what: str) -> InstallError:
+    return _refused(
+        entry,
+        f"{entry.name} {entry.version} brings {what}, and the session has another of "
+        "this name; call it otherwise in the parts of an ExtensionBundle",
+    )
 
 
 def _refused(entry: ExtensionEntry, reason: str) -> InstallError:

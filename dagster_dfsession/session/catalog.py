@@ -4,7 +4,7 @@ import contextlib
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from datafusion.catalog import CatalogProvider, SchemaProvider, Table
 
@@ -122,6 +122,18 @@ class SessionCatalog(CatalogProvider):
         """Make a name free, whether or not something is registered under it."""
         self._registered.pop(name, None)
 
+    def refuse(self, system_table: str, what: str) -> NoReturn:
+        """Say that the tables of a session are its own; `planning` says it too.
+
+        Raises:
+            SessionError: Always.
+        """
+        self._failure = SessionError(
+            f"{SYSTEM_SCHEMA}.{system_table} cannot be {what}: in that schema a "
+            "session tells of itself; use another one"
+        )
+        raise self._failure
+
     def remove(self, name: TableName) -> None:
         """Forget a registered table.
 
@@ -174,15 +186,14 @@ class _SchemaView(SchemaProvider):
 
     def register_table(self, name: str, table: Any) -> None:
         if self._name == SYSTEM_SCHEMA:
-            raise SessionError(
-                f"{SYSTEM_SCHEMA}.{name} cannot be made: in that schema a session "
-                "tells of itself; use another one"
-            )
+            self._catalog.refuse(name, "made")
         made = table if isinstance(table, Table) else Table(table)
         self._catalog.add((self._name, name), made)
 
     def deregister_table(self, name: str, cascade: bool = True) -> None:  # noqa: FBT001, FBT002  # the engine's signature
         del cascade
+        if self._name == SYSTEM_SCHEMA:
+            self._catalog.refuse(name, "dropped")
         self._catalog.forget((self._name, name))
 
     def table_exist(self, name: str) -> bool:

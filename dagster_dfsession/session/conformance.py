@@ -17,9 +17,14 @@ def unsaid(given: object) -> tuple[str, ...]:
     Examples:
         >>> unsaid(object())
         ('name', 'version', 'engine_major')
+        >>> from dagster_dfsession import ExtensionBundle
+        >>> unsaid(ExtensionBundle(name="a", version="1", engine_major="55", parts={}))
+        ("engine_major of type int (but '55')",)
     """
     return tuple(
-        name
+        f"{name} of type {kind.__name__} (but {getattr(given, name)!r})"
+        if hasattr(given, name)
+        else name
         for name, kind in SAID.items()
         if not isinstance(getattr(given, name, None), kind)
     )

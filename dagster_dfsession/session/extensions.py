@@ -1,10 +1,10 @@
 """From an import path to an extension that is what it says, or a reason why not."""
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from dagster_dfsession.errors import InstallError, did_you_mean, listing
@@ -17,6 +17,8 @@ from dagster_dfsession.session.functions.digest import implementation_digest
 from dagster_dfsession.session.functions.owners import Distribution, owner_of
 from dagster_dfsession.session.ports import PORTS, ExtensionBundle
 from dagster_dfsession.session.versions import installed
+
+NOTHING_FAILED: Mapping[str, str] = MappingProxyType({})
 
 
 class ExtensionEntry(Frozen, frozen=True):
@@ -80,14 +82,23 @@ def load_extension(wanted: Extension) -> LoadedExtension:
         return LoadedExtension(entry)
 
 
-def load_extensions(wanted: Iterable[Extension]) -> tuple[LoadedExtension, ...]:
+def load_extensions(
+    wanted: Iterable[Extension], failed: Mapping[str, str] = NOTHING_FAILED
+) -> tuple[LoadedExtension, ...]:
     """Load the extensions of a profile, in its order; a path named twice is one.
+
+    Args:
+        wanted: The extensions.
+        failed: Path -> why it could not be installed: it is unavailable.
 
     Raises:
         InstallError: As `load_extension`, or two have one name.
     """
     loaded = tuple(
-        load_extension(each) for each in {each.path: each for each in wanted}.values()
+        LoadedExtension(ExtensionEntry(path=path, unavailable=failed[path]))
+        if path in failed
+        else load_extension(each)
+        for path, each in {each.path: each for each in wanted}.items()
     )
     paths: dict[str, str] = {}
     for each in loaded:
@@ -107,9 +118,10 @@ def _loaded(path: str, major: int) -> LoadedExtension:
     factory = _factory(path, module, home)
     given = module if factory is None else _made(path, factory)
     if lacking := unsaid(given):
+        what = home if factory is None else f"the {type(given).__name__} that it makes"
         raise _refused(
             path,
-            f"{home} has no {listing(lacking)}, which say what an extension is. If its "
+            f"{what} has no {listing(lacking)}, which say what an extension is. If its "
             "makers know nothing of this package, return it in an ExtensionBundle; if "
             "it only brings functions, name a module in `functions.modules` that "
             "declares them with function_bundle or capsule_function",

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import MappingProxyType
 
+from dagster_dfsession.errors import InstallError
 from dagster_dfsession.plan.build import SessionPlan
 from dagster_dfsession.plan.phases import Phase
 from dagster_dfsession.session.catalog import SessionCatalog, TableSource
 from dagster_dfsession.session.functions.library import Library, load_library
 from dagster_dfsession.session.machine import memory_limit
 from dagster_dfsession.session.phases import run_phases
-from dagster_dfsession.session.report import InstallReport
+from dagster_dfsession.session.report import InstallReport, PhaseReport
 from dagster_dfsession.session.runtime_env import describe_runtime_env
 from dagster_dfsession.session.session import Session
 from dagster_dfsession.session.site import Site
@@ -96,8 +97,7 @@ def open_session(
         ):
             if site.hooks.before_session is not None:
                 site.hooks.before_session(plan)
-            around = _phase_span if is_traced() else contextlib.nullcontext
-            phases = run_phases(site, around=around)
+            site, phases = _installed(site)
     except BaseException:
         if site.spill_dir is not None:
             remove_directory(site.spill_dir)
@@ -110,6 +110,18 @@ def open_session(
     recorder.record(session.telemetry())
     recorder.totals.add(SESSIONS_OPEN, 1)
     return session
+
+
+def _installed(site: Site) -> tuple[Site, tuple[PhaseReport, ...]]:
+    """Run the phases; again on another site, if an optional extension fails."""
+    around = _phase_span if is_traced() else contextlib.nullcontext
+    try:
+        return site, run_phases(site, around=around)
+    except InstallError as error:
+        again = site.without(error)
+        if again is None:
+            raise
+    return _installed(again)
 
 
 def _phase_span(phase: Phase) -> AbstractContextManager[object]:

@@ -23,6 +23,7 @@ from dagster_dfsession.profile.catalog import CatalogProfile
 from dagster_dfsession.profile.sql import SQL_POLICIES
 from dagster_dfsession.session.failure_rules import RULES
 from dagster_dfsession.session.sql_text import excerpt, place_at, places_of, tokens
+from dagster_dfsession.session.system import SYSTEM_SCHEMA
 
 POLICY = re.compile(r"(DDL|DML|Statement) not supported: ([^\n]+)")
 TABLE = re.compile(r"table '([^']+)' not found")
@@ -64,12 +65,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         query: Its text; None: it is not known.
         tables: Asked for the tables there are, once one was not found.
+        system: Likewise for those of the schema `dfsession`.
         functions: Likewise for function -> its kind: scalar, aggregate, window.
         home: The default catalog and schema, which asset keys do not spell.
     """
 
     query: str | None = None
     tables: Callable[[], Collection[str]] = tuple
+    system: Callable[[], Collection[str]] = tuple
     functions: Callable[[], Mapping[str, str]] = dict
     home: tuple[str, str] = HOME
 
@@ -167,11 +170,18 @@ def _table(text: str, doing: str, asked: Asked) -> QueryError | None:
     if (found := TABLE.search(text)) is None:
         return None
     name = _at_home(found[1], asked.home)
-    known = [shortened(each, 50) for each in asked.tables()]
-    error = TableNotFoundError.named(shortened(name), known)
+    error = table_not_found(name, asked)
     if FILE.search(name):
         error.args = (f"{error} Files are tables where sql.url_tables says so.",)
     return _noted(error, asked, _places(name, asked))
+
+
+def table_not_found(name: str, asked: Asked) -> TableNotFoundError:
+    """Return the error for a name that is no table, with the names that are."""
+    if name.startswith(f"{SYSTEM_SCHEMA}."):
+        return TableNotFoundError.of_session(shortened(name), asked.system())
+    known = [shortened(each, 50) for each in asked.tables()]
+    return TableNotFoundError.named(shortened(name), known)
 
 
 def _column(text: str, doing: str, asked: Asked) -> QueryError | None:

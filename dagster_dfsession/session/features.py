@@ -120,6 +120,15 @@ def _rules(session: Session, runtime: SessionRuntime) -> Iterator[FeatureState]:
             in_effect=rule not in runtime.rules.logical,
             note=can.missing or "",
         )
+    installed = session.report.installed(Phase.PLANNING_EXTENSIONS)
+    for path in session.plan.rules.add:
+        yield FeatureState(
+            feature=f"rules.add {path}",
+            can=True,
+            wanted=True,
+            in_effect=path in installed,
+            note="",
+        )
 
 
 def _extensions(runtime: SessionRuntime) -> Iterator[FeatureState]:

@@ -193,10 +193,11 @@ class Session:
         self, query: str, known_tables: Callable[[], Collection[str]] | None = None
     ) -> Asked:
         """Return what a message about a query of this session can tell."""
-        names, ctx = self._plan.catalog, self.ctx
+        names, ctx, system = self._plan.catalog, self.ctx, self.catalog.system
         return Asked(
             query=query,
             tables=known_tables or self.table_names,
+            system=lambda: [f"{SYSTEM_SCHEMA}.{each}" for each in system.names()],
             functions=lambda: {
                 **dict.fromkeys(ctx.udwfs(), "window"),
                 **dict.fromkeys(ctx.udafs(), "aggregate"),

@@ -55,6 +55,8 @@ class Site:
         told: Rows of the tables of the schema `dfsession` that others know.
         borrowers: Who has the session now.
         observed: None: no query has named the tables that show it.
+        failed: Path of an optional extension -> why another site had to be left for
+            this one, which goes without it.
     """
 
     plan: SessionPlan
@@ -70,6 +72,32 @@ class Site:
         default_factory=weakref.WeakSet
     )
     observed: Observed | None = None
+    failed: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def without(self, error: InstallError) -> "Site | None":
+        """Return a site to begin again on; None: the error is no affair of an option.
+
+        An extension that raised may have changed the context, and the others with it.
+        """
+        optional = {each.path: each.optional for each in self.plan.extensions}
+        is_of_extension = error.phase == Phase.PLANNING_EXTENSIONS.value
+        if (
+            not is_of_extension
+            or not optional.get(error.item)
+            or error.item in self.failed
+        ):
+            return None
+        catalog = SessionCatalog(self.catalog.default_schema)
+        catalog.source = self.catalog.source
+        return Site(
+            plan=self.plan,
+            library=self.library,
+            catalog=catalog,
+            runtime_env=self.runtime_env,
+            spill_dir=self.spill_dir,
+            told=self.told,
+            failed={**self.failed, error.item: str(error)},
+        )
 
     @property
     def ctx(self) -> SessionContext:
@@ -91,7 +119,7 @@ class Site:
         Raises:
             InstallError: One is not what the plan takes it for.
         """
-        return load_extensions(self.plan.extensions)
+        return load_extensions(self.plan.extensions, self.failed)
 
     @functools.cached_property
     def hooks(self) -> Hooks:

@@ -1,7 +1,8 @@
 """Which step is running, asked of Dagster at the moment it matters."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 from dagster_shared.check import CheckError
@@ -50,8 +51,10 @@ def start_of_run() -> dt.datetime | None:
     return None if step is None else run_start(step.instance, step.run_id)
 
 
-def asset_keys(step: dg.OpExecutionContext) -> list[Sequence[str]]:
-    """Return the asset keys of the code location that a step belongs to.
+def defined_assets(
+    step: dg.OpExecutionContext,
+) -> list[tuple[dg.AssetKey, Mapping[str, Any]]]:
+    """Return the assets of the code location that a step belongs to: key, metadata.
 
     A run that a script started belongs to none: then those of its job, inputs included.
     """
@@ -59,4 +62,4 @@ def asset_keys(step: dg.OpExecutionContext) -> list[Sequence[str]]:
         graph = step.repository_def.asset_graph
     except CheckError:
         graph = step.job_def.asset_layer.asset_graph
-    return [key.path for key in graph.get_all_asset_keys()]
+    return [(key, graph.get(key).metadata) for key in graph.get_all_asset_keys()]

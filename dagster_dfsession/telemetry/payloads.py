@@ -120,7 +120,8 @@ class WorkFailed(Payload, frozen=True, kw_only=True):
     Attributes:
         doing: What was being done.
         error: The class of the error.
-        message: What it says; secrets are masked.
+        message: What it says; secrets are masked, and so is a query that it quotes
+            where the profile keeps the text of queries back.
     """
 
     doing: str

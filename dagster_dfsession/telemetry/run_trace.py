@@ -20,7 +20,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from dagster_dfsession.telemetry.spans import UNSEEN, start_span
+from dagster_dfsession.telemetry.spans import UNSEEN, quietly, start_span
 
 FLUSH_MS = 2000
 

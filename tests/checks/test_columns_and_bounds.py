@@ -1,5 +1,6 @@
 """Checks of what materializations say of themselves under the keys of this package."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from dagster_dfsession import (
     DfSessionError,
     build_metadata_bounds_checks,
     build_schema_change_checks,
+    build_session_drift_checks,
     sql_asset,
 )
 
@@ -123,8 +125,9 @@ def test_a_measure_of_queries_does_not_fail_where_no_query_ran(run: Run) -> None
 
 def test_a_measure_that_is_not_there_fails(run: Run, check: Check) -> None:
     run(things := made(a=[1]))
-    inserted = {"metadata_key": "dfsession/rows_inserted", "min_value": 0}
-    checks = build_metadata_bounds_checks([things], **inserted)
+    checks = build_metadata_bounds_checks(
+        [things], metadata_key="dfsession/rows_inserted", min_value=0
+    )
 
     assert check(things, *checks).description == (
         "The last materialization has no dfsession/rows_inserted."
@@ -135,9 +138,10 @@ def test_a_measure_that_is_not_there_fails(run: Run, check: Check) -> None:
         """Something that this package did not write."""
 
     run(others)
-    read = {"metadata_key": "dfsession/rows_read", "min_value": 0}
-
-    assert not check(others, *build_metadata_bounds_checks([others], **read)).passed
+    checks = build_metadata_bounds_checks(
+        [others], metadata_key="dfsession/rows_read", min_value=0
+    )
+    assert not check(others, *checks).passed
 
 
 @pytest.mark.parametrize(
@@ -155,3 +159,22 @@ def test_bounds_that_say_nothing_are_refused(bounds: dict[str, Any], said: str) 
 def test_a_key_that_is_no_measure_is_refused_with_what_was_meant() -> None:
     with pytest.raises(DfSessionError, match="Did you mean 'dfsession/rows_read'"):
         build_metadata_bounds_checks([], metadata_key="dfsession/row_read", min_value=1)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        build_schema_change_checks,
+        build_session_drift_checks,
+        lambda assets: build_metadata_bounds_checks(
+            assets, metadata_key="dagster/row_count", min_value=1
+        ),
+    ],
+)
+def test_a_view_that_is_never_materialized_has_no_such_check(build: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        view = dg.AssetSpec("view", is_virtual=True)
+
+    assert build([view]) == []
+    assert len(build([view, dg.AssetSpec("table")])) == 1

@@ -12,9 +12,11 @@ from click.testing import Result
 from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.doctor import Diagnosis, diagnose
 from dagster_dfsession.plan.build import plan_session
+from dagster_dfsession.profile.diagnostics import DiagnosticsProfile
 from dagster_dfsession.profile.extensions import Extension
 from dagster_dfsession.profile.runtime import NoSpill, RuntimeProfile, SpillToDisk
 from dagster_dfsession.profile.session import SessionProfile
+from dagster_dfsession.telemetry.sink import MemorySink
 
 Cli = Callable[..., Result]
 
@@ -79,6 +81,49 @@ def test_an_optional_extension_that_is_not_there_is_a_warning() -> None:
     verdict, said = found(diagnosis)["session"]
     assert (verdict, diagnosis.healthy) == ("warning", True)
     assert said.endswith("not as the profile wants: extension absent:it")
+
+
+@pytest.mark.parametrize(
+    ("sinks", "verdict", "said"),
+    [
+        (("log", "delta"), "ok", "can be made: log, delta"),
+        (("absent:make",), "error", "No module named 'absent'"),
+        (("builtins:object",), "error", "it made a object, which is no sink"),
+        (("tests.cli.test_doctor:Unclosable",), "warning", "OSError: gone"),
+    ],
+)
+def test_sinks_are_made_and_closed_to_try_them(
+    sinks: tuple[str, ...], verdict: str, said: str
+) -> None:
+    diagnostics = DiagnosticsProfile(sinks=sinks)
+
+    diagnosis = diagnose(
+        plan_session(SessionProfile(name="x", diagnostics=diagnostics))
+    )
+
+    found_out = found(diagnosis)["sinks"]
+    assert found_out[0] == verdict
+    assert said in found_out[1]
+    assert diagnosis.healthy == (verdict != "error")
+
+
+class Unclosable(MemorySink):
+    def close(self) -> None:
+        raise OSError("gone")
+
+
+def test_a_lake_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no directory")
+    lakes = [Lake(str(tmp_path / "file" / "lake")), Lake(str(tmp_path / "a" / "lake"))]
+
+    made = diagnose(plan_session(SessionProfile(name="x")), lakes)
+
+    assert found(made)[f"lake {lakes[0].root.uri}"] == (
+        "error",
+        f"cannot be made: {tmp_path / 'file'} is no directory",
+    )
+    assert found(made)[f"lake {lakes[1].root.uri}"][0] == "warning"
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
 @pytest.mark.parametrize("write", [True, False])

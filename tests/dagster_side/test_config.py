@@ -90,6 +90,13 @@ def test_every_field_of_the_form_may_be_left_out() -> None:
     assert not parts("profile.execution.batch_size").is_required
 
 
+def test_the_form_of_a_resource_has_what_was_given_and_no_null() -> None:
+    given = {"execution": {"batch_size": 7}, "cache": {"preset": "isolated"}}
+    form = DataFusionSessionResource(profile=given).profile
+
+    assert {name: dict(part) for name, part in dict(form).items()} == given
+
+
 def test_the_description_of_the_preset_lists_them_all() -> None:
     told = DataFusionSessionResource.model_fields["preset"].description or ""
 
@@ -163,6 +170,18 @@ def test_a_wrong_field_is_refused_at_definition_with_its_path(
 
     (error,) = refused.value.errors()
     assert error["loc"] == path
+
+
+def test_an_extension_that_is_a_text_is_told_what_it_needs() -> None:
+    with pytest.raises(ValidationError) as refused:
+        DataFusionSessionResource(profile={"extensions": ["lake_spatial"]})
+
+    (error,) = refused.value.errors()
+    assert error["loc"] == ("profile", "extensions", 0)
+    assert error["msg"] == (
+        "Expected `object`, got `str`; it needs path (The extension: 'package' or "
+        "'package:factory'.), and may have optional."
+    )
 
 
 def test_what_goes_with_which_kind_is_refused_at_definition() -> None:

@@ -1,5 +1,6 @@
 import contextlib
 import os
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,14 +10,15 @@ from dask.distributed import LocalCluster
 
 from benchmarks.tpch.source import write_graph
 from tests.s3.conftest import root, s3
-from tests.s3.seaweed import ACCESS_KEY, SECRET_KEY, S3Server
+from tests.s3.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
 from tests.scale.running import Runs
 
 __all__ = ["root", "s3"]
 
 SCALE = 0.01
+ALL = 22
 QUERIES = int(os.environ.get("DFSESSION_SCALE_QUERIES", "4"))
-"""So many of TPC-H; `make scale` asks for all 22."""
+"""So many of TPC-H; `make scale` asks for all, and for the demo."""
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,7 @@ def environment(s3: S3Server) -> Iterator[Mapping[str, str]]:
         "AWS_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": s3.endpoint,
         "AWS_ALLOW_HTTP": "true",
+        "DFSESSION_LAKE_ROOT": f"s3://{BUCKET}/{uuid.uuid4().hex}",
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     with pytest.MonkeyPatch.context() as patch:

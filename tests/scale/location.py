@@ -5,6 +5,7 @@ environment that the worker has.
 """
 
 import functools
+import importlib
 import os
 import time
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
-from dagster_dask import dask_executor
 
 from benchmarks.tpch.graph import read_graph
 from dagster_dfsession import (
@@ -31,17 +31,20 @@ FORKED = {"forkserver": {"preload_modules": ["dagster_dfsession.steps.publish"]}
 EXECUTORS = {
     "in_process": dg.in_process_executor,
     "multi": dg.multiprocess_executor.configured({"start_method": FORKED}),
-    "dask": dask_executor,
 }
 
 
 def executor(name: str) -> dg.ExecutorDefinition:
-    """Return an executor; that of Ray is imported only where it is asked for."""
-    if name != "ray":
-        return EXECUTORS[name]
-    from dagster_ray import ray_executor  # noqa: PLC0415  # an environment of its own
+    """Return an executor: one of `EXECUTORS`, or that of a package of Dagster's.
 
-    return ray_executor
+    Such a package takes seconds to import, in every process of a step.
+    """
+    if name in EXECUTORS:
+        return EXECUTORS[name]
+    found: dg.ExecutorDefinition = getattr(
+        importlib.import_module(f"dagster_{name}"), f"{name}_executor"
+    )
+    return found
 
 
 def raw_table(name: str, file: Path) -> dg.AssetsDefinition:
@@ -110,8 +113,8 @@ def job(
     """Return a job, as each worker builds it.
 
     Args:
-        graph: One of `GRAPHS`, or `demo`: the code location of the demo as it is.
-        executor_name: One of `EXECUTORS`, or `ray`.
+        graph: One of `GRAPHS`, or `demo`: the demo's code location as it is.
+        executor_name: Who runs the steps.
         root: The lake.
         home: Where files of the graph are.
         name: Of the job.
@@ -120,13 +123,13 @@ def job(
         executor=executor(executor_name), jobs=[dg.define_asset_job(name)]
     )
     if graph == "demo":
-        from definitions import defs  # noqa: PLC0415  # it reads the environment
-
-        definitions = dg.Definitions.merge(defs(), changed)
+        definitions = importlib.import_module("definitions").defs()
     else:
         session = DataFusionSessionResource(preset="dev")
         lake = DataFusionDeltaIOManager(session=session, root_uri=root)
-        resources = {"dfsession": session, "io_manager": lake}
-        own = dg.Definitions(assets=GRAPHS[graph](Path(home)), resources=resources)
-        definitions = dg.Definitions.merge(own, changed)
+        definitions = dg.Definitions(
+            assets=GRAPHS[graph](Path(home)),
+            resources={"dfsession": session, "io_manager": lake},
+        )
+    definitions = dg.Definitions.merge(definitions, changed)
     return definitions.resolve_job_def(name)

@@ -16,14 +16,23 @@ from tests.scale.location import BATCHES
 
 LONGEST_S = 100
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+SUCCESS = dg.DagsterEventType.RUN_SUCCESS
 HASHES = ("session_hash", "settings_hash", "udf_snapshot_hash", "plan_hash")
 
 
 class Ran(NamedTuple):
-    """A run: whether it succeeded, and what its steps left in the event log."""
+    """A run, by what it left in the event log."""
 
-    success: bool
     events: Sequence[dg.DagsterEvent]
+
+    def failures(self) -> list[str]:
+        """Return why it or its steps failed; empty: it succeeded."""
+        said = [
+            f"{event.message} {event.event_specific_data}"
+            for event in self.events
+            if event.is_step_failure or event.is_failure
+        ]
+        return said or ([] if self.of_type(SUCCESS) else ["it has not come to its end"])
 
     def of_type(self, event_type: dg.DagsterEventType) -> list[dg.DagsterEvent]:
         """Return the events of a type, in order."""
@@ -91,7 +100,7 @@ class Runs(NamedTuple):
         ) as result:
             logged = self.instance.all_logs(result.run_id)
             events = [each.dagster_event for each in logged if each.dagster_event]
-            return Ran(result.success, events)
+            return Ran(events)
 
     def days(
         self,

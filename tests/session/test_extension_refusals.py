@@ -101,6 +101,15 @@ def test_an_extension_of_nothing_is_refused(
     assert reason in refusal("shop:factory")
 
 
+def test_what_an_extension_says_in_another_type_is_quoted(shop: ModuleType) -> None:
+    made(shop, texts=type("Texts", (Watcher,), {"engine_major": "55"}))
+
+    assert refusal("shop:texts").startswith(
+        "phase 'planning_extensions' could not install 'shop:texts': the Texts that it "
+        "makes has no engine_major of type int (but '55'), which say what an"
+    )
+
+
 def test_two_extensions_of_one_name_are_refused(shop: ModuleType) -> None:
     one, two = made(shop, one=Watcher, two=Watcher)
 

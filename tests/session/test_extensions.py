@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
-from datafusion import SessionConfig, SessionContext
+from datafusion import SessionConfig, SessionContext, udf
 from deltalake import DeltaTable, write_deltalake
 from inline_snapshot import snapshot
 
@@ -152,6 +152,38 @@ def test_what_an_extension_raises_names_it_and_the_method(
         "phase 'planning_extensions' could not install 'shop:broken': watcher 1.2: install_tracing raised OSError: no collector for a SessionContext"
     )
     assert list(spill_root.iterdir()) == []
+
+
+def test_an_optional_extension_that_raises_leaves_nothing_of_itself_behind(
+    shop: ModuleType, opened: Opened
+) -> None:
+    contexts: list[SessionContext] = []
+
+    class Half(Said):
+        name = "half"
+
+        def install_physical_expr_adapter(self, ctx: SessionContext) -> None:
+            contexts.append(ctx)
+            ctx.register_udf(udf(lambda x: x, [pa.int64()], pa.int64(), "stable", "h"))
+
+        def install_tracing(self, ctx: SessionContext) -> None:
+            del ctx
+            raise OSError("no collector")
+
+    (half,) = made(shop, half=Half)
+    watcher = Watcher()
+    optional = Extension(path=half.path, optional=True)
+    session = opened(extensions=(optional, *made(shop, watcher=lambda: watcher)))
+    unavailable, there = session.snapshot().extensions
+
+    assert len(contexts) == 1
+    assert "h" in contexts[0].udfs()
+    assert "h" not in session.ctx.udfs()
+    assert unavailable.unavailable == snapshot(
+        "phase 'planning_extensions' could not install 'shop:half': half 1.2: install_tracing raised OSError: no collector"
+    )
+    assert there.unavailable is None
+    assert watcher.calls == ["adapter SessionContext", "tracing SessionContext"]
 
 
 @pytest.mark.demand("D61")

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from dagster_dfsession.errors import DfSessionError, QueryError
+from dagster_dfsession.errors import DfSessionError, TableNotFoundError
 from dagster_dfsession.plan.build import SYSTEM_TABLES
+from dagster_dfsession.profile.diagnostics import DiagnosticsProfile
 from dagster_dfsession.profile.functions import FunctionsProfile
 from dagster_dfsession.profile.sql import SqlProfile
 from dagster_dfsession.session.functions.declare import scalar_udf
@@ -99,6 +100,47 @@ def test_nobody_writes_to_them(opened: Opened) -> None:
         session.ctx.sql("CREATE TABLE dfsession.mine AS SELECT 1 AS one")
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("CREATE TABLE dfsession.mine AS SELECT 1 AS one", "mine cannot be made"),
+        ("CREATE VIEW dfsession.mine AS SELECT 1 AS one", "mine cannot be made"),
+        ("DROP TABLE dfsession.settings", "settings cannot be dropped"),
+    ],
+)
+def test_nobody_makes_or_drops_them_under_any_policy(
+    statement: str, said: str, opened: Opened
+) -> None:
+    session = opened(sql=SqlProfile(policy="admin"))
+
+    with pytest.raises(SessionError) as refused:
+        session.sql(statement)
+
+    assert str(refused.value) == (
+        f"dfsession.{said}: in that schema a session tells of itself; use another one"
+    )
+    assert session.sql("SELECT * FROM dfsession.settings").count() > 100
+
+
 def test_a_name_that_is_none_of_them_is_not_found(opened: Opened) -> None:
-    with pytest.raises(QueryError, match=r"'dfsession.setings' was not found"):
-        opened().sql("SELECT * FROM dfsession.setings")
+    session = opened()
+    with pytest.raises(TableNotFoundError) as misspelt:
+        session.sql("SELECT * FROM dfsession.setings")
+    with pytest.raises(TableNotFoundError) as not_yet:
+        session.sql("SELECT * FROM dfsession.events")
+
+    assert str(misspelt.value) == (
+        "table 'dfsession.setings' was not found; a session tells of itself in "
+        f"{', '.join(sorted(SYSTEM_TABLES))}. Did you mean 'dfsession.settings'? "
+        "dfsession.events is there once a run wrote to it whose diagnostics.sinks "
+        "have delta."
+    )
+    assert misspelt.value.suggestion == "dfsession.settings"
+    assert "once a run wrote to it" in str(not_yet.value)
+
+
+def test_tables_that_a_profile_turns_off_are_said_to_be_off(opened: Opened) -> None:
+    session = opened(diagnostics=DiagnosticsProfile(system_tables=False))
+
+    with pytest.raises(TableNotFoundError, match=r"diagnostics.system_tables: false"):
+        session.sql("SELECT * FROM dfsession.settings")

@@ -41,8 +41,14 @@ run_coordinator:
 """
 WORKSPACE = """
 load_from:
-- python_file: {{relative_path: {root}/definitions.py, location_name: dfsession}}
-- python_file: {{relative_path: {root}/tests/ui/location.py, location_name: secrets}}
+- python_file:
+    relative_path: {root}/definitions.py
+    working_directory: {root}
+    location_name: dfsession
+- python_file:
+    relative_path: {root}/tests/ui/location.py
+    working_directory: {root}
+    location_name: secrets
 """
 Keep = Callable[..., None]
 
@@ -96,14 +102,22 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def keep() -> Keep:
-    """Take a picture of what the page shows, at each width."""
+    """Take a picture of what the page shows, at each width.
+
+    With `shows`, the page is loaded anew for each of them, until that is there: a graph
+    stays where it was in the window before.
+    """
     PICTURES.mkdir(parents=True, exist_ok=True)
 
-    def taken(page: Page, name: str, *, height: int = 1000) -> None:
+    def taken(
+        page: Page, name: str, *, height: int = 1000, shows: str | None = None
+    ) -> None:
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": height})
-            page.screenshot(
-                path=PICTURES / f"{name}-{width}.png", animations="disabled"
-            )
+            if shows is not None:
+                page.reload()
+                expect(page.get_by_text(shows, exact=True).first).to_be_visible()
+            path = PICTURES / f"{name}-{width}.png"
+            page.screenshot(path=path, animations="disabled")
 
     return taken

@@ -12,6 +12,7 @@ from tests.ui.server import Server
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 RUN_MS = 120_000
+BATCH_SIZE = re.compile("Rows in a")
 Keep = Callable[..., None]
 
 
@@ -117,9 +118,9 @@ def test_a_setting_changed_in_the_launchpad_is_a_red_and_green_line_of_the_chang
             "      preset: default\n", f"      preset: default\n{profile}"
         ),
     )
-    editor.evaluate("each => each.CodeMirror.setCursor(8, 14)")
+    editor.evaluate("each => each.CodeMirror.setCursor(7, 14)")
     expect(page.get_by_text("No errors", exact=True)).to_be_visible()
-    expect(page.get_by_text(re.compile("Rows per batch|batch")).first).to_be_visible()
+    expect(page.get_by_text(BATCH_SIZE).first).to_be_visible()
     keep(page, "launchpad")
     page.get_by_role("button", name=re.compile("Materialize$")).last.click()
     page.wait_for_url(re.compile("/runs/[0-9a-f-]{36}"))
@@ -195,7 +196,7 @@ def test_the_lineage_table_says_where_each_column_is_from(
     page.goto(f"{dagster.url}/assets/routes?view=lineage")
     for asset in ("airports", "flights", "routes", "detours"):
         expect(page.get_by_text(asset, exact=True).first).to_be_visible()
-    keep(page, "lineage")
+    keep(page, "lineage", shows="detours")
 
 
 def test_the_resource_page_describes_the_fields_and_masks_the_secrets(
@@ -204,7 +205,8 @@ def test_the_resource_page_describes_the_fields_and_masks_the_secrets(
     location = f"{dagster.url}/locations/secrets/resources"
     page.goto(f"{location}/dfsession")
     expect(page.get_by_text("Profile to start from").first).to_be_visible()
-    expect(page.get_by_text("4096").first).to_be_visible()
+    given = page.get_by_text('{"execution": {"batch_size": 4096}}')
+    expect(given.first).to_be_visible()
     keep(page, "resource")
     page.goto(f"{location}/io_manager")
     expect(page.get_by_text("of all tables.").first).to_be_visible()

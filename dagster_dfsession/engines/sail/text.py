@@ -32,6 +32,8 @@ def spark_text(query: str, views: Mapping[str, str], params: Mapping[str, Any]) 
     """
     names = _short(views)
     found = list(tokens(query))
+    if found and found[-1].value == ";":
+        query = query[: found.pop().start]
     pieces: list[str] = []
     at = skip = 0
     opens_with = bool(found) and found[0].value.lower() == "with"

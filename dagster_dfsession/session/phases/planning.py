@@ -18,8 +18,7 @@ def install_planning_extensions(site: Site) -> tuple[str, ...]:
     found = [each for each in there if each.entry.path in fresh]
     if found:
         site.built = bundled(site.ctx, found)
-        schema = site.plan.catalog.default_schema
-        install_ports(site.ctx, site.catalog, schema, found)
+        install_ports(site.ctx, site.catalog, site.plan.catalog, found)
         site.installed(phase, *fresh)
     removed = site.missing(phase, [f"without {rule}" for rule in rules.remove])
     remove_rules(site.ctx, [each.removeprefix("without ") for each in removed])

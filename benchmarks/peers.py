@@ -1,0 +1,260 @@
+"""The TPC-H graph by this project, by a script, and by other integrations.
+
+    python -m benchmarks.peers --scale 1 --rounds 7 --scratch DIR
+
+Eight raw tables and 22 answers; benchmarks/tpch/arms has what the user of each arm
+writes. Every round runs all arms in turn, each in a process and an environment of its
+own; a first round, which does not count, holds their answers against each other. What
+is told are ratios to this project, round by round. The rows go into results.json, the
+table into README.md.
+"""
+
+import argparse
+import ast
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tomli
+
+from benchmarks.conformance import ROOT, install, table
+from benchmarks.harness import keep, machine
+
+TPCH = Path(__file__).with_name("tpch")
+PAGE = Path(__file__).with_name("README.md")
+OURS, SCRIPT, BARE = "dfsession", "script", "dagster_alone"
+FIGURES: Mapping[str, str] = {
+    "wall_s": "wall time",
+    "cpu_s": "CPU time",
+    "peak_bytes": "peak memory",
+    "disk_bytes": "on disk",
+}
+
+Took = Mapping[str, Any]
+"""What one run took, as benchmarks/tpch/run.py prints it."""
+
+
+class Arm(NamedTuple):
+    """A way to make the graph.
+
+    Attributes:
+        shown: What the table calls it.
+        python: Of its environment.
+        lines: Of code that its user writes, without comments and docstrings.
+    """
+
+    name: str
+    shown: str
+    python: str
+    lines: int
+
+
+class ArmFailedError(Exception):
+    """An arm that does not make the graph; the text is the last that it said."""
+
+
+def arms(names: Sequence[str], environments: Path) -> Iterator[Arm]:
+    """Install what each arm needs, and return those asked for; of none, all."""
+    asked: Mapping[str, Any] = tomli.loads((TPCH / "arms.toml").read_text())
+    if unknown := set(names) - set(asked["arms"]):
+        known = ", ".join(asked["arms"])
+        raise SystemExit(f"no arm is called {', '.join(unknown)}; there are {known}")
+    everywhere = asked["everywhere"]["packages"]
+    for name in dict.fromkeys([OURS, *names]) if names else asked["arms"]:
+        arm = asked["arms"][name]
+        packages = arm.get("packages")
+        python = (
+            sys.executable
+            if packages is None
+            else str(install(name, [*everywhere, *packages], environments))
+        )
+        yield Arm(name, arm["shown"], python, lines_of(TPCH / "arms" / f"{name}.py"))
+
+
+def lines_of(module: Path) -> int:
+    """Return how many lines of code a module has, each statement on one line."""
+    tree = ast.parse(module.read_text())
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)
+            and ast.get_docstring(node) is not None
+        ):
+            del node.body[0]
+    return sum(map(bool, ast.unparse(tree).splitlines()))
+
+
+def took(arm: Arm, graph: Path, out: Path) -> Took:
+    """Run an arm in a process of its own.
+
+    Raises:
+        ArmFailedError: It ended with an error.
+    """
+    command = [arm.python, "-m", "benchmarks.tpch.run", arm.name, graph, out]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"DAGSTER_DISABLE_TELEMETRY": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ArmFailedError((done.stderr.strip().splitlines() or ["no reason"])[-1])
+    told: Took = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def compared(each: Iterable[Arm], graph: Path, scratch: Path) -> dict[str, str]:
+    """Run every arm once; return what is wrong with those that do not answer alike.
+
+    Raises:
+        ArmFailedError: This project's arm ended with an error.
+    """
+    wrong, outs = {}, []
+    for arm in each:
+        out = scratch / arm.name
+        try:
+            took(arm, graph, out)
+        except ArmFailedError as error:
+            if arm.name == OURS:
+                raise
+            wrong[arm.name] = f"failed: {error}"
+        else:
+            outs.append(out)
+    told = subprocess.run(
+        [sys.executable, "-m", "benchmarks.tpch.answers", *outs],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for line in told.splitlines():
+        name, _, what = line.partition(" ")
+        wrong[name] = "; ".join(filter(None, [wrong.get(name), what]))
+    return wrong
+
+
+def in_turn(
+    each: Sequence[Arm], graph: Path, scratch: Path, rounds: int
+) -> dict[str, list[Took]]:
+    """Run all arms, again and again."""
+    runs: dict[str, list[Took]] = {arm.name: [] for arm in each}
+    for number in range(rounds):
+        for arm in each:
+            with tempfile.TemporaryDirectory(dir=scratch) as out:
+                run = took(arm, graph, Path(out))
+            runs[arm.name].append(run)
+            print(
+                f"{number + 1}/{rounds} {arm.name}: {run['wall_s']:.1f} s", flush=True
+            )
+    return runs
+
+
+def ratio(mine: Sequence[Took], ours: Sequence[Took], figure: str) -> str:
+    """Return the median of a figure's ratios to ours, with the least and the most."""
+    ratios = [a[figure] / b[figure] for a, b in zip(mine, ours, strict=True)]
+    low, high = min(ratios), max(ratios)
+    return f"{statistics.median(ratios):.2f} ({low:.2f} to {high:.2f})"
+
+
+def page(
+    each: Sequence[Arm],
+    runs: Mapping[str, Sequence[Took]],
+    wrong: Mapping[str, str],
+    command: str,
+) -> str:
+    """Return the generated part of the page."""
+    ours = runs[OURS]
+    on = ", ".join(f"{name} {what}" for name, what in machine().items())
+    lines = [
+        f"`{command}`, {len(ours)} rounds, on {on}:",
+        "",
+        *table(
+            ["", *FIGURES.values(), "lines"],
+            (
+                [
+                    arm.shown,
+                    *(ratio(runs[arm.name], ours, figure) for figure in FIGURES),
+                    str(arm.lines),
+                ]
+                for arm in each
+                if arm.name in runs
+            ),
+        ),
+        "",
+        *(f"- {name}: {what}" for name, what in wrong.items()),
+        *overhead(runs),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def overhead(runs: Mapping[str, Sequence[Took]]) -> Iterator[str]:
+    """Yield what this project takes beyond bare Dagster assets, where both ran."""
+    if BARE not in runs:
+        return
+    pairs = list(zip(runs[OURS], runs[BARE], strict=True))
+    for figure in ("wall_s", "cpu_s"):
+        more = [ours[figure] - bare[figure] for ours, bare in pairs]
+        shares = [
+            each / bare[figure] for each, (_, bare) in zip(more, pairs, strict=True)
+        ]
+        each_ms = statistics.median(more) * 1000 / len(pairs[0][0]["assets_ms"])
+        yield (
+            f"- beyond bare Dagster assets, {FIGURES[figure]}: "
+            f"{statistics.median(shares):+.0%}, {each_ms:+.1f} ms an asset"
+        )
+
+
+def write_page(part: str, scale: float) -> None:
+    """Put the part into the page, in the place of that of the same scale."""
+    begin, end = f"<!-- begin: peers, scale {scale:g} -->\n", "<!-- end -->\n"
+    whole = PAGE.read_text(encoding="utf-8")
+    if begin not in whole:
+        whole += f"\n## peers, at scale {scale:g}\n\n{begin}{end}"
+    before, _, rest = whole.partition(begin)
+    after = rest.partition(end)[2]
+    PAGE.write_text(f"{before}{begin}{part}{end}{after}", encoding="utf-8")
+
+
+def main() -> None:
+    """Measure, print, and keep."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--scratch", type=Path, help="keeps environments and tables")
+    parser.add_argument(
+        "--arms", nargs="*", default=[], help="default: all; always with this project"
+    )
+    parser.add_argument("--write", action="store_true", help="the page and results")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as nowhere:
+        scratch = (given.scratch or Path(nowhere)).resolve()
+        graph = scratch / f"graph-{given.scale:g}"
+        write = [sys.executable, "-m", "benchmarks.tpch.source"]
+        subprocess.run([*write, str(given.scale), graph], cwd=ROOT, check=True)
+        each = list(arms(given.arms, scratch / "environments"))
+        with tempfile.TemporaryDirectory(dir=scratch) as answers:
+            wrong = compared(each, graph, Path(answers))
+        print("\n".join(f"{name}: {what}" for name, what in wrong.items()), flush=True)
+        able = [arm for arm in each if not wrong.get(arm.name, "").startswith("failed")]
+        runs = in_turn(able, graph, scratch, given.rounds)
+    command = f"python -m benchmarks.peers {' '.join(sys.argv[1:])}".strip()
+    part = page(each, runs, wrong, command)
+    print(part)
+    if given.write:
+        write_page(part, given.scale)
+        keep(
+            f"peers at scale {given.scale:g}",
+            {"command": command, "runs": runs, "wrong": wrong},
+        )
+
+
+if __name__ == "__main__":
+    main()
