@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+SCALE_VENV ?= .venv-scale
 PORT ?= 3000
 PYTEST_ARGS ?=
 
@@ -14,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start many processes; without byte code, each one compiles the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test coverage demands ui docs conformance lint format constraints clean
+.PHONY: help demo test coverage demands ui pictures docs scale conformance lint format constraints clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -38,10 +39,20 @@ demands: $(READY)  ## the demands that the design has to meet: each with its tes
 ui: $(READY) $(DAGSTER_DIR)/dagster.yaml  ## Dagster's page on the demo, at PORT
 	DAGSTER_HOME=$(DAGSTER_DIR) $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
+pictures: $(READY)  ## take the pictures of the page anew, with a Chromium that is there
+	$(BIN)/python -m pytest tests/ui --inline-snapshot=disable
+	cp build/ui/page-1700.png docs/page.png
+	cp build/ui/diff-1700.png docs/diff.png
+
 docs: $(READY)  ## write what is generated of docs and README.md
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/diagnostics.py
 	$(BIN)/python docs/commands.py
+
+# By itself, as Ray takes a gigabyte.
+scale: $(SCALE_VENV)/ready  ## steps on Dask and on Ray, all of TPC-H and the demo
+	DFSESSION_SCALE_QUERIES=22 $(SCALE_VENV)/bin/python -m pytest tests/scale \
+		-o timeout=1200 --inline-snapshot=disable --durations=0
 
 conformance: $(READY)  ## the conformance suite on the peers as well; writes docs/conformance.md, README.md
 	$(BIN)/python benchmarks/conformance.py
@@ -62,7 +73,7 @@ constraints:  ## pin every dependency anew, for Python 3.10 to 3.13; needs uv
 		--output-file .ci/constraints.txt
 
 clean:  ## remove whatever these targets made
-	rm -rf $(VENV) $(DAGSTER_DIR) data dist build htmlcov .coverage .coverage.* \
+	rm -rf $(VENV) $(SCALE_VENV) $(DAGSTER_DIR) data dist build htmlcov .coverage .coverage.* \
 		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -70,6 +81,12 @@ clean:  ## remove whatever these targets made
 $(READY): pyproject.toml .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(SCALE_VENV)/ready: pyproject.toml .ci/constraints.txt
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --constraint .ci/constraints.txt --editable '.[test]' \
+		'dagster-ray>=0.4.8,<1' 'ray[default]>=2.60'
 	@touch $@
 
 $(DAGSTER_DIR)/dagster.yaml: demo/dagster.yaml

@@ -28,11 +28,11 @@ from typing import NamedTuple
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from benchmarks.harness import keep
-from dagster_dfsession.delta.properties import Declared
+from benchmarks.harness import interleaved, keep
 from dagster_dfsession.delta.location import Location, open_table
 from dagster_dfsession.delta.maintain import checkpoint
 from dagster_dfsession.delta.predicate import In
+from dagster_dfsession.delta.properties import Declared
 from dagster_dfsession.delta.request import WriteRequest
 from dagster_dfsession.delta.write import write_table
 from dagster_dfsession.errors import CommitError
@@ -45,6 +45,7 @@ STORE_S = (0.02, 0.15)
 TASK_S = (10, 60, 600)
 MOST_RETRIES = 1000
 RETRIES = DeltaProfile().max_commit_retries
+ANY = Declared()
 NO_CHECKPOINTS = Declared(properties={"delta.checkpointInterval": "1000000"})
 
 
@@ -123,7 +124,7 @@ def simulate(
     return Played(retries, failed, ended)
 
 
-def request(place: Location, key: int, declared: Declared = Declared()) -> WriteRequest:
+def request(place: Location, key: int, declared: Declared = ANY) -> WriteRequest:
     """Return a write of one small partition."""
     return WriteRequest(
         location=place,
@@ -134,7 +135,7 @@ def request(place: Location, key: int, declared: Declared = Declared()) -> Write
     )
 
 
-def commit(place: Location, key: int, declared: Declared = Declared()) -> int:
+def commit(place: Location, key: int, declared: Declared = ANY) -> int:
     """Commit a partition; return how many commits of others came in between."""
     rows = pa.table({"k": [key], "n": [0]}).to_reader()
     return write_table(request(place, key, declared), rows).retries
@@ -177,17 +178,11 @@ def opened(place: Location) -> DeltaTable:
     return table
 
 
-def best_ms(place: Location, *, write: bool) -> float:
-    """Return the best of five: to open a table, or to commit a partition."""
-    taken = []
-    for _ in range(5):
-        started = time.perf_counter()
-        if write:
-            commit(place, 0)
-        else:
-            open_table(place)
-        taken.append((time.perf_counter() - started) * 1000)
-    return round(min(taken), 1)
+def costs_ms(place: Location) -> dict[str, float]:
+    """Return the best of five, for opening a table and for committing a partition."""
+    arms = {"open": lambda: opened(place), "commit": lambda: commit(place, 0)}
+    taken = interleaved(arms, rounds=5)
+    return {name: round(min(times.rounds), 1) for name, times in taken.items()}
 
 
 def measure_log(place: Location, lengths: Sequence[int]) -> dict[str, dict[str, float]]:
@@ -199,11 +194,9 @@ def measure_log(place: Location, lengths: Sequence[int]) -> dict[str, dict[str, 
         for key in range(table.version(), length):
             rows = pa.table({"k": [key % 100], "n": [0]})
             write_deltalake(table, rows, mode="append")
-        row = {"open": best_ms(place, write=False), "commit": best_ms(place, write=True)}
-        found[f"{length} commits"] = row
+        found[f"{length} commits"] = costs_ms(place)
     checkpoint(place)
-    row = {"open": best_ms(place, write=False), "commit": best_ms(place, write=True)}
-    found[f"{lengths[-1]} commits, checkpoint"] = row
+    found[f"{lengths[-1]} commits, checkpoint"] = costs_ms(place)
     return found
 
 

@@ -10,20 +10,15 @@ table into README.md.
 """
 
 import argparse
-import ast
-import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import tomli
-
-from benchmarks.conformance import ROOT, install, table
+from benchmarks.arms import Arm, ArmFailedError, Told, arms, told_by
+from benchmarks.conformance import ROOT, table
 from benchmarks.harness import keep, machine
 
 TPCH = Path(__file__).with_name("tpch")
@@ -35,79 +30,7 @@ FIGURES: Mapping[str, str] = {
     "peak_bytes": "peak memory",
     "disk_bytes": "on disk",
 }
-
-Took = Mapping[str, Any]
-"""What one run took, as benchmarks/tpch/run.py prints it."""
-
-
-class Arm(NamedTuple):
-    """A way to make the graph.
-
-    Attributes:
-        shown: What the table calls it.
-        python: Of its environment.
-        lines: Of code that its user writes, without comments and docstrings.
-    """
-
-    name: str
-    shown: str
-    python: str
-    lines: int
-
-
-class ArmFailedError(Exception):
-    """An arm that does not make the graph; the text is the last that it said."""
-
-
-def arms(names: Sequence[str], environments: Path) -> Iterator[Arm]:
-    """Install what each arm needs, and return those asked for; of none, all."""
-    asked: Mapping[str, Any] = tomli.loads((TPCH / "arms.toml").read_text())
-    if unknown := set(names) - set(asked["arms"]):
-        known = ", ".join(asked["arms"])
-        raise SystemExit(f"no arm is called {', '.join(unknown)}; there are {known}")
-    everywhere = asked["everywhere"]["packages"]
-    for name in dict.fromkeys([OURS, *names]) if names else asked["arms"]:
-        arm = asked["arms"][name]
-        packages = arm.get("packages")
-        python = (
-            sys.executable
-            if packages is None
-            else str(install(name, [*everywhere, *packages], environments))
-        )
-        yield Arm(name, arm["shown"], python, lines_of(TPCH / "arms" / f"{name}.py"))
-
-
-def lines_of(module: Path) -> int:
-    """Return how many lines of code a module has, each statement on one line."""
-    tree = ast.parse(module.read_text())
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)
-            and ast.get_docstring(node) is not None
-        ):
-            del node.body[0]
-    return sum(map(bool, ast.unparse(tree).splitlines()))
-
-
-def took(arm: Arm, graph: Path, out: Path) -> Took:
-    """Run an arm in a process of its own.
-
-    Raises:
-        ArmFailedError: It ended with an error.
-    """
-    command = [arm.python, "-m", "benchmarks.tpch.run", arm.name, graph, out]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | {"DAGSTER_DISABLE_TELEMETRY": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise ArmFailedError((done.stderr.strip().splitlines() or ["no reason"])[-1])
-    told: Took = json.loads(done.stdout.splitlines()[-1])
-    return told
+RUN = "benchmarks.tpch.run"
 
 
 def compared(each: Iterable[Arm], graph: Path, scratch: Path) -> dict[str, str]:
@@ -120,7 +43,7 @@ def compared(each: Iterable[Arm], graph: Path, scratch: Path) -> dict[str, str]:
     for arm in each:
         out = scratch / arm.name
         try:
-            took(arm, graph, out)
+            told_by(arm, RUN, graph, out)
         except ArmFailedError as error:
             if arm.name == OURS:
                 raise
@@ -142,13 +65,13 @@ def compared(each: Iterable[Arm], graph: Path, scratch: Path) -> dict[str, str]:
 
 def in_turn(
     each: Sequence[Arm], graph: Path, scratch: Path, rounds: int
-) -> dict[str, list[Took]]:
+) -> dict[str, list[Told]]:
     """Run all arms, again and again."""
-    runs: dict[str, list[Took]] = {arm.name: [] for arm in each}
+    runs: dict[str, list[Told]] = {arm.name: [] for arm in each}
     for number in range(rounds):
         for arm in each:
             with tempfile.TemporaryDirectory(dir=scratch) as out:
-                run = took(arm, graph, Path(out))
+                run = told_by(arm, RUN, graph, out)
             runs[arm.name].append(run)
             print(
                 f"{number + 1}/{rounds} {arm.name}: {run['wall_s']:.1f} s", flush=True
@@ -156,7 +79,7 @@ def in_turn(
     return runs
 
 
-def ratio(mine: Sequence[Took], ours: Sequence[Took], figure: str) -> str:
+def ratio(mine: Sequence[Told], ours: Sequence[Told], figure: str) -> str:
     """Return the median of a figure's ratios to ours, with the least and the most."""
     ratios = [a[figure] / b[figure] for a, b in zip(mine, ours, strict=True)]
     low, high = min(ratios), max(ratios)
@@ -165,7 +88,7 @@ def ratio(mine: Sequence[Took], ours: Sequence[Took], figure: str) -> str:
 
 def page(
     each: Sequence[Arm],
-    runs: Mapping[str, Sequence[Took]],
+    runs: Mapping[str, Sequence[Told]],
     wrong: Mapping[str, str],
     command: str,
 ) -> str:
@@ -195,7 +118,7 @@ def page(
     return "\n".join(lines)
 
 
-def overhead(runs: Mapping[str, Sequence[Took]]) -> Iterator[str]:
+def overhead(runs: Mapping[str, Sequence[Told]]) -> Iterator[str]:
     """Yield what this project takes beyond bare Dagster assets, where both ran."""
     if BARE not in runs:
         return
@@ -239,7 +162,7 @@ def main() -> None:
         graph = scratch / f"graph-{given.scale:g}"
         write = [sys.executable, "-m", "benchmarks.tpch.source"]
         subprocess.run([*write, str(given.scale), graph], cwd=ROOT, check=True)
-        each = list(arms(given.arms, scratch / "environments"))
+        each = list(arms(TPCH, given.arms, scratch / "environments"))
         with tempfile.TemporaryDirectory(dir=scratch) as answers:
             wrong = compared(each, graph, Path(answers))
         print("\n".join(f"{name}: {what}" for name, what in wrong.items()), flush=True)

@@ -52,11 +52,16 @@ Work = Callable[[], object]
 
 
 class Door(NamedTuple):
-    """A function that exists for telemetry alone, and what would be without it."""
+    """A function that exists for telemetry alone, and what would be without it.
+
+    Attributes:
+        of: `registry` is the file that tells `dfsession sessions` of a step.
+    """
 
     owner: Any
     name: str
     instead: Callable[..., Any]
+    of: str = "telemetry"
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -71,8 +76,8 @@ def _no_block(*_: Any, **__: Any) -> Any:
     return spans.UNSEEN
 
 
-def _methods(owner: type, *names: str) -> Iterator[Door]:
-    return (Door(owner, name, _nothing) for name in names)
+def _methods(owner: type, *names: str, of: str = "telemetry") -> Iterator[Door]:
+    return (Door(owner, name, _nothing, of) for name in names)
 
 
 DOORS = (
@@ -86,13 +91,13 @@ DOORS = (
     Door(counted, "count_reading", _nothing),
     Door(recorded, "_payload", _nothing),
     Door(telemetry, "session_telemetry", _nothing),
-    Door(holders, "this_process", _nothing),
-    Door(holders, "holders_directory", _nothing),
+    Door(holders, "this_process", _nothing, "registry"),
+    Door(holders, "holders_directory", _nothing, "registry"),
     Door(run_trace.RunTrace, "current", _no_block),
     *_methods(run_trace.RunTrace, "__init__", "begin_step", "end_step", "end"),
     *_methods(recorder.Recorder, "record", "close"),
     *_methods(measures.Totals, "add", "now"),
-    *_methods(holders.HolderFile, "__init__", "replace", "remove"),
+    *_methods(holders.HolderFile, "__init__", "replace", "remove", of="registry"),
 )
 
 
@@ -128,14 +133,13 @@ class Inside:
     def __init__(self) -> None:
         """Start at zero."""
         self.calls = 0
-        self._cpu = self._wall = 0.0
+        self._spent = {door.of: Used(0.0, 0.0) for door in DOORS}
         self._depth = 0
 
-    def take(self) -> Used:
+    def take(self) -> dict[str, Used]:
         """Return the time since it was last asked for."""
-        used = Used(self._cpu * 1000, self._wall * 1000)
-        self._cpu = self._wall = 0.0
-        return used
+        spent, self._spent = self._spent, dict.fromkeys(self._spent, Used(0.0, 0.0))
+        return spent
 
     def timed(self, door: Door) -> Callable[..., Any]:
         """Return the door's function with a clock around it."""
@@ -151,9 +155,11 @@ class Inside:
                 spent, passed = time.thread_time() - cpu, time.perf_counter() - wall
                 self._depth -= 1
                 if not self._depth:
+                    before = self._spent[door.of]
+                    self._spent[door.of] = Used(
+                        before.cpu + spent * 1000, before.wall + passed * 1000
+                    )
                     self.calls += 1
-                    self._cpu += spent
-                    self._wall += passed
 
         return run
 
@@ -215,7 +221,7 @@ def used_by(work: Work) -> Used:
 
 def measured(name: str, work: Work, rounds: int) -> dict[str, object]:
     """Ask both ways, print the answers and return them."""
-    inside, within = Inside(), list[Used]()
+    inside, within = Inside(), list[dict[str, Used]]()
     arms: dict[str, Callable[[Door], Callable[..., Any]]] = {
         "timed": inside.timed,
         "on": lambda door: getattr(door.owner, door.name),
@@ -234,16 +240,21 @@ def measured(name: str, work: Work, rounds: int) -> dict[str, object]:
     figures: dict[str, object] = {"rounds": rounds, "calls": inside.calls // rounds}
     for at, clock in enumerate(Used._fields):
         of = statistics.median(each[at] for each in used["off"])
-        own = statistics.median(each[at] for each in within)
-        print(f"{name}, {clock}: inside {own:.2f} of {of:.1f} ms, {own / of:.2%}")
-        found = {"inside_ms": round(own, 3), "of_ms": round(of, 1)}
-        shares: dict[str, object] = {"inside": round(own / of, 4)}
+        own = {
+            part: statistics.median(each[part][at] for each in within)
+            for part in within[0]
+        }
+        print(f"{name}, {clock}: of {of:.1f} ms")
+        for part, ms in own.items():
+            print(f"  inside, {part}: {ms:.2f} ms, {ms / of:.2%}")
+        shares: dict[str, object] = {p: round(ms / of, 4) for p, ms in own.items()}
         for arm in ("on", "off again"):
             pairs = zip(used[arm], used["off"], strict=True)
             more = middle([one[at] / other[at] - 1 for one, other in pairs])
             print("  {} over off: {:+.2%}, {:+.2%} to {:+.2%}".format(arm, *more))
             shares[f"{arm} over off"] = [round(each, 4) for each in more]
-        figures[clock] = {**found, "shares": shares}
+        inside_ms = {part: round(ms, 3) for part, ms in own.items()}
+        figures[clock] = {"of": round(of, 1), **inside_ms, "shares": shares}
     return figures
 
 
@@ -261,6 +272,6 @@ def main(rounds: int) -> None:
         root = Path(given)
         figures = {
             "materialize": measured("materialize", bare(root / "bare"), rounds),
-            "dg.materialize": measured("dg.materialize", whole(root), rounds // 4),
+            "dg.materialize": measured("dg.materialize", whole(root), rounds // 5),
         }
     keep("telemetry without an SDK", figures)

@@ -225,21 +225,6 @@ class TableNotFoundError(QueryError):
         error.table, error.suggestion = table, nearest(table, set(known) - {table})
         return error
 
-    @classmethod
-    def of_session(cls, table: str, known: Collection[str]) -> Self:
-        """Say what there is of the tables in which a session tells of itself."""
-        others = set(known) - {table}
-        error = cls(
-            f"table {table!r} was not found; a session tells of itself in "
-            f"{listing(others)}.{did_you_mean(table, others)} dfsession.events is "
-            "there once a run wrote to it whose diagnostics.sinks have delta."
-            if others
-            else f"table {table!r} was not found: the profile says "
-            "diagnostics.system_tables: false, so the session tells nothing of itself."
-        )
-        error.table, error.suggestion = table, nearest(table, others)
-        return error
-
 
 class ColumnNotFoundError(QueryError):
     """A query names a column that is not there."""

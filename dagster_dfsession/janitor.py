@@ -3,6 +3,7 @@
 import datetime as dt
 import functools
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.delta.maintained import MaintenanceResult
 from dagster_dfsession.materialization.replayable import maintain_table
 from dagster_dfsession.plan.build import SessionPlan
+from dagster_dfsession.pool.holders import holders_directory
 from dagster_dfsession.pool.janitor import (
     Fate,
     Leftover,
+    held_leftovers,
     pinned_leftovers,
     remove_leftover,
     spilled_leftovers,
@@ -33,7 +36,7 @@ class CleanUp(msgspec.Struct, frozen=True, kw_only=True):
     """What a janitor found, and whether it is gone.
 
     Attributes:
-        leftovers: Spill directories, and pins of runs.
+        leftovers: Spill directories, pins of runs, and entries of sessions.
         orphans: Asset -> data files that no version of its table names.
         removed: Whether they were removed; False: a dry run.
     """
@@ -43,13 +46,13 @@ class CleanUp(msgspec.Struct, frozen=True, kw_only=True):
     removed: bool
 
     def __str__(self) -> str:
-        spilled = [each for each in self.leftovers if each.kind == "spill"]
-        size = sum(each.bytes for each in spilled)
-        pins = len(self.leftovers) - len(spilled)
+        kinds = Counter(each.kind for each in self.leftovers)
+        size = sum(each.bytes for each in self.leftovers if each.kind == "spill")
         orphans = sum(len(each.files) for each in self.orphans.values())
         found = {
-            f"spill directories ({size:,} bytes)": len(spilled),
-            "runs' pins": pins,
+            f"spill directories ({size:,} bytes)": kinds["spill"],
+            "runs' pins": kinds["pins"],
+            "entries of dead sessions": kinds["session"],
             f"orphan files of {', '.join(self.orphans)}": orphans,
         }
         said = [f"{count} {what}" for what, count in found.items() if count]
@@ -68,7 +71,7 @@ def clean_up(
     older_than: dt.timedelta,
     dry_run: bool = False,
 ) -> CleanUp:
-    """Remove what runs left that are over.
+    """Remove what runs left that are over, and killed processes of this machine.
 
     Args:
         instance: Which says what became of a run.
@@ -80,23 +83,27 @@ def clean_up(
 
     Raises:
         DeltaError: A storage refused, or a table is not there.
+        PoolError: A file among the entries of sessions is none.
     """
     fate = run_fate(instance)
-    spilled = spilled_leftovers(spill_directory, fate, older_than=older_than)
+    here = (
+        *spilled_leftovers(spill_directory, fate, older_than=older_than),
+        *held_leftovers(holders_directory(), older_than=older_than),
+    )
     pinned = [
         (each, lake)
         for lake in lakes
         for each in pinned_leftovers(lake, fate, older_than=older_than)
     ]
     if not dry_run:
-        for each in spilled:
+        for each in here:
             remove_leftover(each)
         for each, lake in pinned:
             remove_leftover(each, lake)
     hours = int(older_than / dt.timedelta(hours=1))
     policy = MaintenancePolicy(steps=("orphans",), orphan_hours=hours, dry_run=dry_run)
     return CleanUp(
-        leftovers=(*spilled, *(each for each, _ in pinned)),
+        leftovers=(*here, *(each for each, _ in pinned)),
         orphans=dict(_orphans(tables, policy)),
         removed=not dry_run,
     )

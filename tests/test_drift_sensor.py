@@ -180,7 +180,8 @@ def test_a_folder_of_queries_may_be_given_as_it_is(tmp_path: Path) -> None:
         tmp_path.joinpath(f"{name}.sql").write_text(text)
     models = dfs.load_sql_assets(tmp_path)
     sensor = dfs.build_session_drift_sensor(models)
-    graph = dg.Definitions(models, sensors=[sensor]).resolve_asset_graph()
+    resources = {"dfsession": dg.ResourceDefinition.none_resource()}
+    graph = dg.Definitions(models, resources=resources).resolve_asset_graph()
 
     assert sensor.asset_selection is not None
     found = sensor.asset_selection.resolve(graph)

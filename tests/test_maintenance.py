@@ -104,6 +104,40 @@ def test_a_launch_may_ask_for_a_dry_run(lake: Path, run: Any) -> None:
     assert len(list((lake / "flights").glob("*.parquet"))) == 1
 
 
+def test_the_table_of_events_is_maintained_if_the_policy_says_so(lake: Path) -> None:
+    session = dfs.DataFusionSessionResource(
+        preset="dev", profile={"diagnostics": {"sinks": ["delta"]}}
+    )
+    io = dfs.DataFusionDeltaIOManager(session=session, root_uri=str(lake))
+    for _ in range(3):
+        dg.materialize([flights], resources={"dfsession": session, "io_manager": io})
+    events = lake / "_dfsession" / "events"
+    rows = DeltaTable(events).to_pyarrow_table().num_rows
+
+    def upkeep(policy: dfs.MaintenancePolicy) -> list[str]:
+        job = dfs.build_maintenance_job("upkeep", [], policy)
+        done = job.execute_in_process(resources={"io_manager": io})
+        (said,) = [e for e in done.all_events if e.is_successful_output]
+        metadata = said.step_output_data.metadata
+        return [r.data["table"] for r in metadata["dfsession/maintenance"].records]
+
+    assert upkeep(dfs.MaintenancePolicy(steps=("optimize",))) == []
+    assert len(DeltaTable(events).file_uris()) == 3
+    assert upkeep(
+        dfs.MaintenancePolicy(steps=("optimize",), events=True, z_order_by=("x",))
+    ) == ["dfsession/events"]
+    assert len(DeltaTable(events).file_uris()) == 1
+    assert DeltaTable(events).to_pyarrow_table().num_rows == rows
+
+
+def test_a_lake_without_events_has_none_to_maintain(run: Any) -> None:
+    policy = dfs.MaintenancePolicy(steps=("optimize",), events=True)
+
+    result = run(flights, dfs.build_maintenance_asset("upkeep", ["flights"], policy))
+
+    assert result.success
+
+
 def test_an_io_manager_maintains_one_table(run: Any) -> None:
     found = {}
 

@@ -6,10 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import msgspec
 import pyarrow as pa
 import pytest
 
 import dagster_dfsession as dfs
+from dagster_dfsession.pool.holders import (
+    HolderFile,
+    holders_directory,
+    read_holders,
+    this_process,
+)
+from dagster_dfsession.pool.scope import Scope
 
 NOW = dt.timedelta(0)
 Run = Callable[..., dg.ExecuteInProcessResult]
@@ -28,8 +36,14 @@ def spilled(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def tick(lake: Path, spilled: Path, instance: dg.DagsterInstance) -> Callable[..., str]:
+def tick(
+    lake: Path,
+    spilled: Path,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., str]:
     """Let a janitor sensor have one tick; return what it says."""
+    monkeypatch.setenv("DAGSTER_HOME", str(spilled))  # entries of sessions are there
     profile = {"runtime": {"spill": {"kind": "disk", "directory": str(spilled)}}}
     session = dfs.DataFusionSessionResource(preset="dev", profile=profile)
     io = dfs.DataFusionDeltaIOManager(session=session, root_uri=str(lake))
@@ -74,6 +88,19 @@ def test_what_a_run_left_goes_once_the_run_is_over(
 
     assert tick() == "Removed 1 spill directories (3 bytes)."
     assert tick() == "Nothing was left behind."
+
+
+def test_entries_of_sessions_of_killed_processes_go(tick: Callable[..., str]) -> None:
+    began = dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)
+    here = this_process(Scope(run_id="r", step="s"), profile="p", plan="f", since=began)
+    HolderFile(holders_directory(), here)
+    # The number of the process is that of another one by now.
+    gone = msgspec.structs.replace(here, scope=Scope(run_id="g"), started=1.0)
+    HolderFile(holders_directory(), gone)
+
+    assert tick(dry_run=True) == ("A dry run: would remove 1 entries of dead sessions.")
+    assert tick() == "Removed 1 entries of dead sessions."
+    assert read_holders() == (here,)
 
 
 def test_orphan_files_of_named_assets_go(

@@ -14,7 +14,7 @@ from dagster_dfsession.errors import (
     listing,
 )
 from dagster_dfsession.metadata.keys import FULL_REFRESH_TAG
-from dagster_dfsession.pool.watermark import read_watermark
+from dagster_dfsession.pool.watermark import note_watermark, read_watermark
 from dagster_dfsession.resources import DataFusionSessionResource
 from dagster_dfsession.session.catalog import TableName
 from dagster_dfsession.session.sql_text import tokens
@@ -50,9 +50,10 @@ class Watermark(msgspec.Struct, frozen=True):
             QueryError: The table has no such column, or it tells nothing of the rows
                 that are there.
         """
-        newest = read_watermark(self.column, self.table, session.run, session.lease)
         if everything:
+            note_watermark(self.table, session.run, session.lease)
             return self.start
+        newest = read_watermark(self.column, self.table, session.run, session.lease)
         if newest.value is None and newest.rows and self.mode == "append":
             raise QueryError(
                 f"asset {self.asset!r} is incremental, its table has {newest.rows} "

@@ -6,8 +6,8 @@ from dagster_dfsession.checks.building import (
     Assets,
     Judge,
     Verdict,
-    materialized_specs,
     checks_over,
+    materialized_specs,
 )
 from dagster_dfsession.errors import DfSessionError, did_you_mean, listing
 from dagster_dfsession.metadata.keys import (

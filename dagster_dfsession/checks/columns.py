@@ -9,8 +9,8 @@ from dagster_dfsession.checks.building import (
     Assets,
     Judge,
     Verdict,
-    materialized_specs,
     checks_over,
+    materialized_specs,
 )
 from dagster_dfsession.display import table_of
 from dagster_dfsession.metadata.keys import COLUMN_CHANGES, COLUMN_SCHEMA

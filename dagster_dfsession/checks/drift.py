@@ -9,8 +9,8 @@ from dagster_dfsession.checks.building import (
     Assets,
     Judge,
     Verdict,
-    materialized_specs,
     checks_over,
+    materialized_specs,
     stored_by,
 )
 from dagster_dfsession.display import bounded, table_of

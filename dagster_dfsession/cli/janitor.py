@@ -40,10 +40,11 @@ def command(
     write: bool,
     as_json: bool,
 ) -> None:
-    """Remove spill directories and pinned versions of runs that are over.
+    """Remove what runs left behind that are over, and processes that were killed.
 
-    With ASSETS, also data files of their tables that no version names. Without
-    --write, say what would be removed.
+    Spill directories, pinned versions, entries of `dfsession sessions`. With ASSETS,
+    also data files of their tables that no version names. Without --write, say what
+    would be removed.
 
     \b
     Examples:

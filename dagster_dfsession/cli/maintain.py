@@ -9,6 +9,7 @@ import msgspec
 from dagster_dfsession.cli.options import json_option, location_options
 from dagster_dfsession.cli.output import one_by_one, show, table
 from dagster_dfsession.code_location import CodeLocation
+from dagster_dfsession.delta.events import maintain_events
 from dagster_dfsession.delta.maintained import MaintenanceResult
 from dagster_dfsession.materialization.replayable import maintain_table
 from dagster_dfsession.profile.maintenance import (
@@ -20,7 +21,7 @@ from dagster_dfsession.profile.maintenance import (
 
 
 @click.command
-@click.argument("assets", nargs=-1, required=True)
+@click.argument("assets", nargs=-1)
 @click.option(
     "--step",
     "steps",
@@ -43,6 +44,9 @@ from dagster_dfsession.profile.maintenance import (
     show_default=True,
     help="What vacuum does about files that a replay needs.",
 )
+@click.option(
+    "--events", is_flag=True, help="Also the table dfsession.events of each lake."
+)
 @click.option("--write", is_flag=True, help="Do it. Otherwise only say what would be.")
 @location_options
 @json_option
@@ -62,13 +66,18 @@ def command(
         dfsession maintain flights weather
         dfsession maintain flights --step optimize --z-order-by origin --write
         dfsession maintain flights --step vacuum --replayable keep --write
+        dfsession maintain --events --write
     """  # noqa: D301  # click's mark for a paragraph that stays as it is
     asked = MaintenancePolicy(steps=steps or STEPS, dry_run=not write, **policy)
+    if not assets and not asked.events:
+        raise click.UsageError("name the ASSETS whose tables to maintain, or --events")
     keys = [location.key(each) for each in assets]
     done = {
         key.to_user_string(): maintain_table(location.lake(key), key.path, asked)
         for key in one_by_one(keys, "maintaining")
     }
+    for lake in location.lakes if asked.events else ():
+        done[f"dfsession.events of {lake.root.uri}"] = maintain_events(lake, asked)
     shown = table("asset", "step", "version", "what", "note")
     shown.title = _title(write=write)
     for asset, results in done.items():

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Sequence
 
+import msgspec
 import pyarrow as pa
 from datafusion.catalog import Table
 
 from dagster_dfsession.delta.entries import ENTRY
 from dagster_dfsession.delta.location import OWN_PREFIX, Lake, Location, open_table
+from dagster_dfsession.delta.maintain import maintain
+from dagster_dfsession.delta.maintained import MaintenanceResult
 from dagster_dfsession.delta.provider import provider_of
 from dagster_dfsession.delta.request import WriteRequest
 from dagster_dfsession.delta.write import write_table
 from dagster_dfsession.errors import DeltaError
+from dagster_dfsession.profile.maintenance import MaintenancePolicy
 from dagster_dfsession.telemetry.sink import Entry
 
 EVENTS = f"{OWN_PREFIX}/events"
@@ -34,6 +38,23 @@ def events_table(lake: Lake | None) -> Table | None:
     location = events_location(lake)
     table = open_table(location)
     return None if table is None else Table(provider_of(table, location))
+
+
+def maintain_events(
+    lake: Lake, policy: MaintenancePolicy
+) -> tuple[MaintenanceResult, ...]:
+    """Maintain the table as other tables; nothing is done where it is not there.
+
+    Each process of a run writes a file of a few rows to it. No replay reads it.
+
+    Raises:
+        CommitError: Other runs wrote to the table again and again.
+        DeltaError: A step was refused; those before it are done.
+    """
+    location = events_location(lake)
+    if not policy.events or open_table(location) is None:
+        return ()
+    return maintain(location, msgspec.structs.replace(policy, z_order_by=()))
 
 
 class EventsSink:

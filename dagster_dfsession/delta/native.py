@@ -55,12 +55,15 @@ class NativeScans:
         ctx: In which they will run.
         files: Of the table at the version that is read.
         schema: The table's columns, typed as the engine's queries see them.
+
+    Attributes:
+        ctx: The same.
     """
 
     def __init__(
         self, ctx: SessionContext, files: DataFiles, schema: pa.Schema
     ) -> None:
-        self._ctx = ctx
+        self.ctx = ctx
         self._files = files
         self._schema = schema
         self._file_name = ctx.udf(FILE_NAME)
@@ -69,7 +72,7 @@ class NativeScans:
     def _template(self) -> ScanTemplate:
         divided = self._files.partition_columns
         own = [field for field in self._schema if field.name not in divided]
-        return ScanTemplate(self._ctx, pa.schema(own))
+        return ScanTemplate(self.ctx, pa.schema(own))
 
     def frame(self, choice: FileChoice, *, by_name: bool = True) -> DataFrame | None:
         """Return the rows of the chosen files, with all columns of the table.
@@ -200,7 +203,7 @@ class NativeScans:
         listing = pa.RecordBatch.from_arrays(
             [pa.array(names, pa.string_view()), *values], names=[listed, *own]
         )
-        rows = self._ctx.read_batch(listing).join(
+        rows = self.ctx.read_batch(listing).join(
             scan.with_column(_OWN, self._file_name()),
             left_on=[listed],
             right_on=[_OWN],

@@ -98,7 +98,11 @@ def holders_directory() -> Path:
     Below DAGSTER_HOME, where it is set: all processes of an instance look there.
     Otherwise in the directory for temporary files, apart for each user.
     """
-    home = os.environ.get("DAGSTER_HOME")
+    return _directory(os.environ.get("DAGSTER_HOME"))
+
+
+@functools.cache
+def _directory(home: str | None) -> Path:
     if home:
         return Path(home, "dfsession", "sessions")
     user = getattr(os, "getuid", getpass.getuser)()
@@ -177,7 +181,7 @@ def read_holders(directory: Path | None = None) -> tuple[Holder, ...]:
         >>> read_holders(Path("nowhere"))
         ()
     """
-    found = (each for _, each in _files(directory or holders_directory()))
+    found = (each for _, each in holder_files(directory or holders_directory()))
     return tuple(sorted(found, key=lambda holder: holder.since))
 
 
@@ -188,14 +192,19 @@ def remove_dead_holders(directory: Path | None = None) -> tuple[Holder, ...]:
         PoolError: A file is not what this release writes.
     """
     removed = []
-    for path, holder in _files(directory or holders_directory()):
+    for path, holder in holder_files(directory or holders_directory()):
         if holder.state == "dead":
             path.unlink(missing_ok=True)
             removed.append(holder)
     return tuple(removed)
 
 
-def _files(directory: Path) -> Iterator[tuple[Path, Holder]]:
+def holder_files(directory: Path) -> Iterator[tuple[Path, Holder]]:
+    """Yield the files in a directory with what they say, sorted.
+
+    Raises:
+        PoolError: A file is not what this release writes.
+    """
     for path in sorted(directory.glob(f"*{SUFFIX}")):
         try:
             yield path, msgspec.json.decode(path.read_bytes(), type=Holder)

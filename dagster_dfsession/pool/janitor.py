@@ -1,4 +1,4 @@
-"""What crashed runs leave behind: spill directories, and pins of versions."""
+"""What crashed runs leave behind: spill directories, pins, entries of sessions."""
 
 import datetime as dt
 import re
@@ -11,6 +11,7 @@ import psutil
 from dagster_dfsession.delta.files import LakeFiles
 from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.errors import PoolError
+from dagster_dfsession.pool.holders import holder_files
 from dagster_dfsession.pool.pins import PINS, remove_pins
 from dagster_dfsession.profile.base import Frozen
 from dagster_dfsession.session.spill import SPILL_PREFIX, remove_directory
@@ -29,14 +30,14 @@ class Leftover(Frozen, frozen=True, kw_only=True):
 
     Attributes:
         kind: `spill`: a directory of spilled batches; `pins`: versions that the run
-            had pinned.
-        path: The directory, or the address of the pins.
+            had pinned; `session`: an entry of `dfsession sessions`.
+        path: The directory, the file, or the address of the pins.
         run: The run; None: the session belonged to none.
         bytes: Of all its files.
         modified: When the last of them was written.
     """
 
-    kind: Literal["spill", "pins"]
+    kind: Literal["spill", "pins", "session"]
     path: str
     run: str | None
     bytes: int
@@ -111,11 +112,37 @@ def pinned_leftovers(
     )
 
 
+def held_leftovers(
+    directory: Path, *, older_than: dt.timedelta
+) -> tuple[Leftover, ...]:
+    """Return the entries of sessions whose process is gone from this machine, sorted.
+
+    Args:
+        directory: From `holders_directory`.
+        older_than: Sessions that began more recently are left alone.
+
+    Raises:
+        PoolError: A file in it is no entry.
+    """
+    now = dt.datetime.now(dt.timezone.utc)
+    return tuple(
+        Leftover(
+            kind="session",
+            path=str(path),
+            run=holder.scope.run_id,
+            bytes=path.stat().st_size,
+            modified=holder.since,
+        )
+        for path, holder in holder_files(directory)
+        if now - holder.since >= older_than and holder.state == "dead"
+    )
+
+
 def remove_leftover(leftover: Leftover, lake: Lake | None = None) -> None:
     """Remove what a run has left; what is gone already is fine.
 
     Args:
-        leftover: From `spilled_leftovers` or `pinned_leftovers`.
+        leftover: From `spilled_leftovers`, `pinned_leftovers` or `held_leftovers`.
         lake: Where the pins are.
 
     Raises:
@@ -124,6 +151,8 @@ def remove_leftover(leftover: Leftover, lake: Lake | None = None) -> None:
     """
     if leftover.kind == "spill":
         remove_directory(leftover.path)
+    elif leftover.kind == "session":
+        Path(leftover.path).unlink(missing_ok=True)
     elif lake is None or leftover.run is None:
         raise PoolError(f"{leftover.path}: pins are removed from their lake; give it")
     else:

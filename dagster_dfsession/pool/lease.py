@@ -46,7 +46,6 @@ class Lease:
         self._bound: dict[TableName, Table] = {}
         self._loaded: dict[TableName, LoadedInput] = {}
         self._statements: WeakKeyDictionary[DataFrame, Statement] = WeakKeyDictionary()
-        self._scans: dict[OpenedTable, NativeScans] = {}
         self._has_frames = False
         self._turns: dict[str, Mapping[str, int]] = {}
         self._writes: Counter[str] = Counter()
@@ -210,12 +209,12 @@ class Lease:
 
     def scans(self, opened: OpenedTable) -> NativeScans:
         """Return what makes the engine's own scans of an opened table."""
-        if opened not in self._scans:
-            ctx = self._lent.ctx
+        ctx = self._lent.ctx
+        if opened.scans is None or opened.scans.ctx is not ctx:
             register_store(ctx, opened.location)
             schema = self.scan(opened).schema()
-            self._scans[opened] = NativeScans(ctx, opened.files, schema)
-        return self._scans[opened]
+            opened.scans = NativeScans(ctx, opened.files, schema)
+        return opened.scans
 
     def next_write(self, target: str) -> int:
         """Return which write of a target this is in the lease, from 0."""
@@ -234,7 +233,6 @@ class Lease:
         self._bound.clear()
         self._loaded.clear()
         self._statements.clear()
-        self._scans.clear()
         self._names.clear()
         self._digests.clear()
         if self.session.closed:

@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 from dagster_dfsession.delta.data_files import DataFiles
 from dagster_dfsession.delta.history import data_version
 from dagster_dfsession.delta.location import Lake, Location, open_table
+from dagster_dfsession.delta.native import NativeScans
 from dagster_dfsession.delta.protocol import check_protocol
 from dagster_dfsession.delta.provider import provider_of
 from dagster_dfsession.delta.stores import has_store
@@ -34,6 +35,8 @@ class OpenedTable:
         location: Where it is.
         delta: The table, loaded at the pinned version.
         files: Its data files at that version.
+        scans: What makes the engine's own scans of it, for one session; None: none
+            were asked for yet.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class OpenedTable:
         self.delta = delta
         self.table = Table(provider_of(delta, location))
         self.files = DataFiles(delta, location)
+        self.scans: NativeScans | None = None
         self._content: dict[tuple[str, ...] | None, str] = {}
 
     def content(self, keys: tuple[str, ...] | None) -> str:

@@ -37,6 +37,8 @@ class MaintenancePolicy(Frozen, frozen=True):
         orphan_hours: Files that no version names are orphans once they are this old.
             Keep it longer than the longest write.
         checkpoint_every: Commits since the last checkpoint that make another worth it.
+        events: Whether the table `dfsession.events` of the lake is maintained too, if
+            it is there; its rows are not clustered.
         dry_run: Only say what would be removed.
 
     Examples:
@@ -53,4 +55,5 @@ class MaintenancePolicy(Frozen, frozen=True):
     keep_days: Annotated[int, Meta(ge=0)] = 30
     orphan_hours: _Hours = 24
     checkpoint_every: Annotated[int, Meta(ge=1)] = 10
+    events: bool = False
     dry_run: bool = False

@@ -23,7 +23,10 @@ from dagster_dfsession.profile.catalog import CatalogProfile
 from dagster_dfsession.profile.sql import SQL_POLICIES
 from dagster_dfsession.session.failure_rules import RULES
 from dagster_dfsession.session.sql_text import excerpt, place_at, places_of, tokens
-from dagster_dfsession.session.system import SYSTEM_SCHEMA
+from dagster_dfsession.session.system import (
+    SYSTEM_SCHEMA,
+    system_table_not_found,
+)
 
 POLICY = re.compile(r"(DDL|DML|Statement) not supported: ([^\n]+)")
 TABLE = re.compile(r"table '([^']+)' not found")
@@ -179,7 +182,7 @@ def _table(text: str, doing: str, asked: Asked) -> QueryError | None:
 def table_not_found(name: str, asked: Asked) -> TableNotFoundError:
     """Return the error for a name that is no table, with the names that are."""
     if name.startswith(f"{SYSTEM_SCHEMA}."):
-        return TableNotFoundError.of_session(shortened(name), asked.system())
+        return system_table_not_found(shortened(name), asked.system())
     known = [shortened(each, 50) for each in asked.tables()]
     return TableNotFoundError.named(shortened(name), known)
 

@@ -9,6 +9,12 @@ import pyarrow.dataset as ds
 from datafusion.catalog import Table
 
 from dagster_dfsession.delta.entries import ENTRY
+from dagster_dfsession.errors import (
+    TableNotFoundError,
+    did_you_mean,
+    listing,
+    nearest,
+)
 
 SYSTEM_SCHEMA = "dfsession"
 
@@ -109,6 +115,26 @@ COLUMNS: Mapping[str, pa.Schema] = MappingProxyType(
     }
 )
 """Table -> its columns."""
+
+
+def system_table_not_found(table: str, known: Collection[str]) -> TableNotFoundError:
+    """Return the error for a name of the schema that is no table.
+
+    Args:
+        table: As `dfsession.setings`.
+        known: The tables that the session has, spelt likewise.
+    """
+    others = set(known) - {table}
+    error = TableNotFoundError(
+        f"table {table!r} was not found; a session tells of itself in "
+        f"{listing(others)}.{did_you_mean(table, others)} dfsession.events is there "
+        "once a run wrote to it whose diagnostics.sinks have delta."
+        if others
+        else f"table {table!r} was not found: the profile says "
+        "diagnostics.system_tables: false, so the session tells nothing of itself."
+    )
+    error.table, error.suggestion = table, nearest(table, others)
+    return error
 
 
 class SystemTables:

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_dfsession.delta.events import maintain_events
 from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.delta.maintained import MaintenanceResult
 from dagster_dfsession.display import bounded, table_of
@@ -21,6 +22,9 @@ from dagster_dfsession.metadata.keys import (
     MAINTENANCE,
 )
 from dagster_dfsession.profile.maintenance import MaintenancePolicy
+
+_EVENTS = dg.AssetKey(["dfsession", "events"])
+"""What the table is called among those of assets; there is no such asset."""
 
 _MEASURES = MappingProxyType(
     {
@@ -39,7 +43,7 @@ def maintain_tables(
     keys: Sequence[dg.AssetKey],
     policy: MaintenancePolicy,
 ) -> Metadata:
-    """Maintain the tables of the keys, one after the other.
+    """Maintain the tables of the keys, then that of events if the policy says so.
 
     Each key gets an observation with what was done to its table. A table that was
     refused something does not keep the others from their maintenance.
@@ -63,11 +67,15 @@ def maintain_tables(
             dg.AssetObservation(asset_key=key, metadata=maintenance_metadata(found))
         )
         done += found
+    try:
+        done += [(_EVENTS, result) for result in maintain_events(lake, policy)]
+    except DfSessionError as error:
+        refused.append(f"dfsession.events: {type(error).__name__}: {error}")
     metadata = maintenance_metadata(done)
     if refused:
         raise dg.Failure(
-            f"{len(refused)} of {len(keys)} tables could not be maintained:\n"
-            + "\n".join(refused),
+            f"{len(refused)} of {len(keys) + policy.events} tables could not be "
+            "maintained:\n" + "\n".join(refused),
             metadata=metadata,
         )
     return metadata

@@ -182,6 +182,21 @@ def test_a_watermark_that_the_table_lacks_is_told(run: Run) -> None:
         run(events(1), new(incremental={"watermark": "idd"}))
 
 
+def test_a_full_refresh_asks_nothing_of_the_rows_that_it_replaces(
+    run: Run, rows: Rows
+) -> None:
+    run(events(1), new())
+    by_day = new(
+        sql="SELECT id, day FROM events WHERE day > $watermark",
+        incremental={"watermark": "day", "start": dt.date(2023, 1, 1)},
+        metadata={"schema_mode": "merge"},
+    )
+    run(events(1, 2), by_day, tags=REFRESH)
+    run(events(1, 2, 3), by_day)
+
+    assert [each["id"] for each in rows("new")] == [1, 2, 3]
+
+
 UNKNOWN = "SELECT id, CAST(NULL AS DATE) AS day FROM events WHERE day > $watermark"
 
 

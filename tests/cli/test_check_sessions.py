@@ -1,5 +1,6 @@
 """`dfsession check` plans views too, and each asset by its own session."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,10 +81,17 @@ def test_the_query_of_a_view_is_planned(
 ) -> None:
     location(column="dely")
 
-    said = cli("check")
+    items = json.loads(cli("check", "--json").stdout)["items"]
+    (late,) = (each for each in items if each["asset"] == "late")
 
-    assert "late" in said.output
-    assert "late failed 5:35 dely -> delay" in " ".join(said.output.split())
+    assert late["status"] == "failed"
+    assert late["faults"] == [
+        {
+            "name": "dely",
+            "places": [[5, 35]],
+            "suggestion": "flights.delay",
+        }
+    ]
 
 
 def test_sessions_that_differ_in_how_far_to_go_want_to_be_told(

@@ -194,6 +194,12 @@ def test_maintain_without_write_changes_nothing(run_id: str, cli: Cli) -> None:
     assert sorted(map(str, Path("lake").rglob("*"))) == before
 
 
+def test_maintain_without_a_table_says_what_to_name(run_id: str, cli: Cli) -> None:
+    del run_id
+    assert "name the ASSETS" in cli("maintain").output
+    assert cli("maintain", "--events").exit_code == 0
+
+
 def test_maintain_with_write_does_the_steps(
     project: Path, materialized: str, cli: Cli
 ) -> None:

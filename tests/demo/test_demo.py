@@ -168,6 +168,26 @@ def test_every_asset_has_the_promised_metadata(demo: Demo, asset: str) -> None:
     assert promised <= set(demo.record(asset))
 
 
+@pytest.mark.parametrize("asset", sorted(SOURCE | DERIVED))
+def test_every_column_is_described(demo: Demo, asset: str) -> None:
+    schema: Any = demo.record(asset)[keys.COLUMN_SCHEMA].value
+
+    assert [each.name for each in schema.columns if not each.description] == []
+
+
+def test_the_checks_find_the_destinations_that_are_no_airports(demo: Demo) -> None:
+    events = demo.instance.get_records_for_run(
+        demo.instance.get_runs()[0].run_id,
+        of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    ).records
+    found = [each.event_log_entry.asset_check_evaluation for each in events]
+
+    failed = [each for each in found if each is not None and not each.passed]
+    assert len(found) > 12
+    assert [each.check_name for each in failed] == ["relationships_dest"]
+    assert failed[0].description == "7 of 224 rows: dest is not in airports.faa"
+
+
 def test_the_page_finds_each_table_on_its_definition(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -44,6 +44,9 @@ REFUSED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "SELECT to_timestamp(s) FROM t": ("to_timestamp(...)", "AS DATE"),
         "SELECT from_unixtime(n) FROM t": ("from_unixtime(...)", "upstream"),
         "SELECT to_char(DATE '2020-01-01', '%Y')": ("to_char(...)", "extract("),
+        "SELECT 2147483647 * 2": ("2147483647 * 2", "the result"),
+        "SELECT ltrim(s, 't') FROM t": ("ltrim(...)", "trim(LEADING"),
+        "SELECT extract(second FROM now())": ("extract(second", "date_trunc("),
         "SELECT 1.5e0": ("1.5e0", "without an exponent"),
     }
 )
@@ -61,6 +64,7 @@ TAKEN = (
     "SELECT `s`, '\"' AS q, 'substr(x, -1)' AS r FROM t -- concat(",
     "SELECT substring(s FROM 1 FOR 2), substr(s, 2), right(s, 2) FROM t",
     "SELECT s || 'a', replace(s, 't', 'x'), 1.5 AS y FROM t ORDER BY s",
+    "SELECT ltrim(s), trim(LEADING 't' FROM s), 1999 + 1 AS y FROM t",
     "SELECT row_number() OVER (ORDER BY s) AS r FROM t",
     "SELECT CAST(b AS DOUBLE) / n AS y FROM t WHERE n > 1",
 )

@@ -35,6 +35,15 @@ def test_the_readme_names_every_metadata_key() -> None:
     assert sorted(key for key in keys if f"`{key}`" not in readme) == []
 
 
+def test_the_pictures_of_the_readme_are_there_and_small() -> None:
+    pictures = re.findall(r"!\[[^]]+]\((docs/[^)]+)\)", read("README.md"))
+
+    assert len(pictures) == 2
+    assert {
+        name for name in pictures if (ROOT / name).stat().st_size > 300_000
+    } == set()
+
+
 def test_the_reference_names_every_profile_field() -> None:
     profile = importlib.import_module("dagster_dfsession.profile.session")
     fields = importlib.import_module("dagster_dfsession.profile.fields")

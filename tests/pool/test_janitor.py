@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pytest
 
@@ -14,14 +15,17 @@ from dagster_dfsession.delta.files import LakeFiles
 from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.errors import PoolError
 from dagster_dfsession.plan.build import plan_session
+from dagster_dfsession.pool.holders import HolderFile, read_holders, this_process
 from dagster_dfsession.pool.janitor import (
     Fate,
     Leftover,
+    held_leftovers,
     pinned_leftovers,
     remove_leftover,
     spilled_leftovers,
 )
 from dagster_dfsession.pool.pins import RunPins
+from dagster_dfsession.pool.scope import Scope
 from dagster_dfsession.profile.codec import parse_profile
 from dagster_dfsession.session.factory import open_session
 from tests.delta.writing import write
@@ -48,6 +52,28 @@ def spill(directory: Path, label: str, process: int, size: int = 3) -> Path:
     path.joinpath("inner").mkdir(parents=True)
     path.joinpath("inner", "batch").write_bytes(b"x" * size)
     return path
+
+
+def test_entries_of_sessions_go_with_their_process(tmp_path: Path, dead: int) -> None:
+    now = dt.datetime.now(dt.timezone.utc)
+    here = this_process(Scope(run_id=RUN, step="s"), profile="p", plan="f", since=now)
+    killed = msgspec.structs.replace(here, pid=dead, since=now - 2 * HOUR)
+    recent = msgspec.structs.replace(
+        killed, scope=Scope(run_id=OTHER, step="s"), since=now
+    )
+    away = msgspec.structs.replace(killed, host="elsewhere")
+    for each in (here, killed, recent):
+        HolderFile(tmp_path, each)
+    HolderFile(tmp_path / "away", away)
+
+    (found,) = held_leftovers(tmp_path, older_than=HOUR)
+    both = held_leftovers(tmp_path, older_than=NOW)
+    remove_leftover(found)
+
+    assert (found.kind, found.run, found.modified) == ("session", RUN, killed.since)
+    assert len(both) == 2
+    assert set(read_holders(tmp_path)) == {here, recent}
+    assert held_leftovers(tmp_path / "away", older_than=NOW) == ()
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def environment(s3: S3Server) -> Iterator[Mapping[str, str]]:
 @pytest.fixture(scope="module")
 def dask(environment: Mapping[str, str]) -> Iterator[LocalCluster]:
     """A Dask cluster of two worker processes, on loopback."""
-    cluster = LocalCluster(
+    cluster = LocalCluster(  # type: ignore[no-untyped-call]
         n_workers=2,
         threads_per_worker=1,
         host="127.0.0.1",

@@ -25,7 +25,7 @@ from dagster_dfsession import (
 DAYS = dg.StaticPartitionsDefinition([f"d{number}" for number in range(4)])
 BATCHES = 4
 LONGEST_S = 60
-SCHEMA = pa.schema({"day": pa.string(), "n": pa.int64()})
+SCHEMA = pa.schema([pa.field("day", pa.string()), pa.field("n", pa.int64())])
 # Steps are forked from a process that has imported Dagster and the engine.
 FORKED = {"forkserver": {"preload_modules": ["dagster_dfsession.steps.publish"]}}
 EXECUTORS = {
@@ -77,7 +77,7 @@ def daily(home: Path) -> list[dg.AssetsDefinition]:
         for number in range(BATCHES):
             if number == BATCHES // 2:
                 hold(home)
-            yield pa.record_batch({"day": [day], "n": [number]}, schema=SCHEMA)
+            yield pa.RecordBatch.from_pylist([{"day": day, "n": number}], SCHEMA)
 
     @dg.asset(
         partitions_def=DAYS,

@@ -92,7 +92,7 @@ class Runs(NamedTuple):
             name: Of the job.
             tags: Of the run: its partition.
         """
-        arguments = (graph, executor, self.root, str(self.home), name)
+        arguments: tuple[Any, ...] = (graph, executor, self.root, str(self.home), name)
         job = dg.build_reconstructable_job("tests.scale.location", "job", arguments)
         execution = {"execution": {"config": dict(config)}} if config else {}
         with dg.execute_job(

@@ -23,9 +23,11 @@ class Watcher(Said):
         self.calls: list[str] = []
 
     def install_tracing(self, ctx: SessionContext) -> None:
+        assert isinstance(ctx, SessionContext), "what it wraps has the same name"
         self.calls.append(f"tracing {type(ctx).__name__}")
 
     def install_physical_expr_adapter(self, ctx: SessionContext) -> None:
+        assert isinstance(ctx, SessionContext), "what it wraps has the same name"
         self.calls.append(f"adapter {type(ctx).__name__}")
 
 

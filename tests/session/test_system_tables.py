@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from dagster_dfsession.errors import DfSessionError, TableNotFoundError
+from dagster_dfsession.errors import DfSessionError, SessionError, TableNotFoundError
 from dagster_dfsession.plan.build import SYSTEM_TABLES
 from dagster_dfsession.profile.diagnostics import DiagnosticsProfile
 from dagster_dfsession.profile.functions import FunctionsProfile
@@ -80,6 +80,7 @@ def test_tables_say_how_a_name_came_to_be_one(opened: Opened) -> None:
     assert {"schema": "dfsession", "name": "caches", "kind": "system"} in kinds
 
 
+@pytest.mark.demand("D39")
 def test_caches_of_the_engine_show_their_limits(opened: Opened) -> None:
     rows = opened().sql('SELECT cache, "limit" FROM dfsession.caches').to_pylist()
 

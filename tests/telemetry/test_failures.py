@@ -39,7 +39,9 @@ def folded(dfsession: DataFusionSessionResource) -> DataFrame:
 
 @dg.asset
 def streamed(dfsession: DataFusionSessionResource) -> None:
-    dfsession.stream(f"SELECT CAST(t AS bigint) AS salary FROM {LETTERS}").to_table()  # noqa: S608  # ours
+    dfsession.stream(
+        f"SELECT CAST(t AS bigint) AS salary FROM {LETTERS}"
+    ).to_table()  # ours
 
 
 @pytest.fixture

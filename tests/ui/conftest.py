@@ -1,7 +1,6 @@
 """Dagster's page over the demo, and a browser to look at it with.
 
-The demo is materialized while the webserver starts. What a test keeps of the page goes
-to `build/ui`, once for each width.
+What a test keeps of the page goes to `build/ui`, once for each width.
 """
 
 import os
@@ -9,11 +8,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.ui.server import Server, serving
 
@@ -80,13 +79,15 @@ def dagster(browser: Browser) -> Iterator[Server]:
             "DFSESSION_LAKE_ROOT": str(home / "lake"),
             "DFSESSION_UI_SECRET": "hunter2",
         }
-        command = [sys.executable, str(ROOT / "definitions.py")]
-        demo = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        demo = subprocess.run(
+            [sys.executable, str(ROOT / "definitions.py")],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
+        assert demo.returncode == 0, demo.stderr
         with serving(home, environment) as server:
-            said, _ = demo.communicate(timeout=200)
-            assert demo.returncode == 0, said.decode()
             yield server
 
 
@@ -110,14 +111,20 @@ def keep() -> Keep:
     PICTURES.mkdir(parents=True, exist_ok=True)
 
     def taken(
-        page: Page, name: str, *, height: int = 1000, shows: str | None = None
+        page: Page,
+        name: str,
+        *,
+        of: Locator | None = None,
+        widths: Sequence[int] = WIDTHS,
+        height: int = 1000,
+        shows: str | None = None,
     ) -> None:
-        for width in WIDTHS:
+        for width in widths:
             page.set_viewport_size({"width": width, "height": height})
             if shows is not None:
                 page.reload()
                 expect(page.get_by_text(shows, exact=True).first).to_be_visible()
             path = PICTURES / f"{name}-{width}.png"
-            page.screenshot(path=path, animations="disabled")
+            (of or page).screenshot(path=path, animations="disabled")
 
     return taken

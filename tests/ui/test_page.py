@@ -12,6 +12,8 @@ from tests.ui.server import Server
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 RUN_MS = 120_000
+README = 1700
+"""Width of the pictures that `make pictures` puts into docs."""
 BATCH_SIZE = re.compile("Rows in a")
 Keep = Callable[..., None]
 
@@ -81,6 +83,7 @@ def test_the_asset_page_says_what_the_api_says(
     expect(page.get_by_text("FAA code of the airport of arrival.")).to_be_visible()
     expect(page.get_by_text("in airports.faa").first).to_be_visible()
     keep(page, "asset", height=4200)
+    keep(page, "page", widths=[README], height=1180)
 
 
 def test_no_value_is_wider_than_a_wide_window_but_the_name_of_the_record(
@@ -135,6 +138,7 @@ def test_a_setting_changed_in_the_launchpad_is_a_red_and_green_line_of_the_chang
         re.compile("execution.batch_size = 4096")
     )
     keep(page, "changes", height=4200)
+    keep(page, "diff", of=changes, widths=[README], height=4200)
 
 
 def test_a_setting_that_is_none_is_refused_in_the_launchpad(

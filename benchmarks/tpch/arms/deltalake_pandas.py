@@ -22,7 +22,9 @@ def definitions(graph: Graph, out: Path) -> dg.Definitions:
         return table
 
     def answer(name: str, text: str) -> dg.AssetsDefinition:
-        @dg.asset(name=name, ins={each: dg.AssetIn(each) for each in graph.reads(name)})
+        rows = dg.AssetIn(dagster_type=pd.DataFrame)
+
+        @dg.asset(name=name, ins=dict.fromkeys(graph.reads(name), rows))
         def table(**tables: pd.DataFrame) -> pd.DataFrame:
             ctx = SessionContext()
             for each, rows in tables.items():

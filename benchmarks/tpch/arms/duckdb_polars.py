@@ -20,7 +20,9 @@ def definitions(graph: Graph, out: Path) -> dg.Definitions:
         return table
 
     def answer(name: str, text: str) -> dg.AssetsDefinition:
-        @dg.asset(name=name, ins={each: dg.AssetIn(each) for each in graph.reads(name)})
+        rows = dg.AssetIn(dagster_type=pl.DataFrame)
+
+        @dg.asset(name=name, ins=dict.fromkeys(graph.reads(name), rows))
         def table(**tables: pl.DataFrame) -> pl.DataFrame:
             return pl.SQLContext(tables).execute(text, eager=True)
 

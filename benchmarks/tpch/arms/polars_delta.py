@@ -1,4 +1,8 @@
-"""dagster-polars: lazy frames, one Delta table each."""
+"""dagster-polars: one Delta table an asset.
+
+Inputs are whole frames: of these versions, a lazy one reads through pyarrow, which does
+not compare a text with a `string_view` (`ArrowNotImplementedError`).
+"""
 
 from pathlib import Path
 
@@ -20,8 +24,10 @@ def definitions(graph: Graph, out: Path) -> dg.Definitions:
         return table
 
     def answer(name: str, text: str) -> dg.AssetsDefinition:
-        @dg.asset(name=name, ins={each: dg.AssetIn(each) for each in graph.reads(name)})
-        def table(**tables: pl.LazyFrame) -> pl.LazyFrame:
+        rows = dg.AssetIn(dagster_type=pl.DataFrame)
+
+        @dg.asset(name=name, ins=dict.fromkeys(graph.reads(name), rows))
+        def table(**tables: pl.DataFrame) -> pl.LazyFrame:
             return pl.SQLContext(tables).execute(text)
 
         return table

@@ -3,6 +3,7 @@
 Each rule looks at one place of the text, and tells one difference or none.
 """
 
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -59,6 +60,10 @@ class _Here(NamedTuple):
         return next((each.value for each in self.pieces[self.at + 1 :]), "")
 
 
+_ONE_SIDE = (
+    "DataFusion takes the text first, Sail what is cut off it",
+    "write trim(LEADING 'x' FROM text), or TRAILING",
+)
 _FUNCTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "concat": (
@@ -82,9 +87,15 @@ _FUNCTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "DataFusion reads the patterns of chrono (%Y), Sail those of Java (yyyy)",
             f"write extract(year FROM at) or date_trunc('month', at), or {ELSEWHERE}",
         ),
+        "ltrim": _ONE_SIDE,
+        "rtrim": _ONE_SIDE,
     }
 )
 _NUMBER = re.compile(r"\d[\d_]*")
+_SUMS: Mapping[str, Callable[[int, int], int]] = MappingProxyType(
+    {"+": operator.add, "-": operator.sub, "*": operator.mul}
+)
+_BITS_32 = 2**31
 _EXACT = re.compile(r"\d+\.\d*")
 _FLOATING = re.compile(r"\d+\.?\d*[eE]\d*")
 _ENDS_ORDER = frozenset({"limit", "offset", "rows", "range", "groups", "fetch"})
@@ -125,6 +136,8 @@ def _function(here: _Here) -> Difference | None:
     name = "date_format" if here.word == "to_char" else here.word
     if here.after != "(" or name not in _FUNCTIONS:
         return None
+    if name.endswith("trim") and not _second_argument(here.pieces[here.at + 2 :]):
+        return None
     return Difference(f"{here.word}(...)", *_FUNCTIONS[name])
 
 
@@ -155,6 +168,32 @@ def division(start: int | None) -> Difference:
 def _division_of_numbers(here: _Here) -> Difference | None:
     both = _NUMBER.fullmatch(here.before) and _NUMBER.fullmatch(here.after)
     return division(None) if here.symbol == "/" and both else None
+
+
+def _sum_of_numbers(here: _Here) -> Difference | None:
+    if here.symbol not in _SUMS or not (
+        _NUMBER.fullmatch(here.before) and _NUMBER.fullmatch(here.after)
+    ):
+        return None
+    if abs(_SUMS[here.symbol](int(here.before), int(here.after))) < _BITS_32:
+        return None
+    return Difference(
+        f"{here.before} {here.symbol} {here.after}",
+        "DataFusion computes it in 64 bits, Sail in 32, and begins again at the least "
+        "number",
+        "write the result",
+    )
+
+
+def _seconds(here: _Here) -> Difference | None:
+    in_extract = here.word in ("second", "seconds") and here.after.lower() == "from"
+    if not in_extract:
+        return None
+    return Difference(
+        "extract(second FROM at)",
+        "DataFusion returns whole seconds, Sail their fraction too",
+        "write extract(minute FROM at) or date_trunc('second', at), or " + ELSEWHERE,
+    )
 
 
 def _order(here: _Here, settings: Mapping[str, str]) -> Difference | None:
@@ -199,6 +238,8 @@ _ALWAYS: tuple[Callable[[_Here], Difference | None], ...] = (
     _function,
     _part_of_text,
     _division_of_numbers,
+    _sum_of_numbers,
+    _seconds,
 )
 _BY_SETTING: tuple[Callable[[_Here, Mapping[str, str]], Difference | None], ...] = (
     _order,

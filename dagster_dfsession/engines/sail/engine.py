@@ -16,7 +16,7 @@ from typing_extensions import Self
 
 from dagster_dfsession.delta.failures import scrubbed
 from dagster_dfsession.engines.port import TableAt
-from dagster_dfsession.engines.sail.server import PrivateServer
+from dagster_dfsession.engines.sail.server import PrivateServer, environment_of
 from dagster_dfsession.engines.sail.text import spark_text
 from dagster_dfsession.errors import QueryError, SessionError
 from dagster_dfsession.profile.sail import SailProfile
@@ -87,8 +87,7 @@ class SailEngine:
         """End the server of this run, if there is one."""
         server, self._server = self._server, None
         if server is not None:
-            with server:
-                pass
+            server.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -161,9 +160,9 @@ class SailEngine:
                 where = self._profile.address or "the server of this run"
                 raise SessionError(
                     f"{self.name} was lost at {where}, and with it the query: {said}. "
-                    f"It was begun {self._profile.retries + 1} times in all; see that "
-                    "the server is up and its workers have the memory they need, or "
-                    "set sail.retries"
+                    f"Attempts in all: {self._profile.retries + 1}. See that the server "
+                    "is up and its workers have the memory they need, or set "
+                    "sail.retries in the profile"
                 ) from None
             raise QueryError(f"{self.name} refused the query: {said}") from None
 
@@ -185,7 +184,7 @@ def _options(tables: Mapping[str, TableAt]) -> dict[str, str]:
     """Return the storage options of all tables: a server has one environment."""
     options: dict[str, str] = {}
     for table in tables.values():
-        for key, value in table.location.storage_options:
+        for key, value in environment_of(table.location).items():
             if options.setdefault(key, value) != value:
                 raise QueryError(
                     f"the tables of the query have two values of the storage option "

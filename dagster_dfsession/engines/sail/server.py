@@ -1,20 +1,18 @@
 """A Sail server of one run: started when first asked, ended with the run."""
 
 import os
-import selectors
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 from typing_extensions import Self
 
 from dagster_dfsession.delta.failures import scrubbed
+from dagster_dfsession.delta.location import Location
 from dagster_dfsession.errors import SessionError
 from dagster_dfsession.profile.sail import SailProfile
 
-_STARTS_S = 60
 _STOPS_S = 10
 _HEARTBEAT_S = 30
 """Below this, workers that are merely busy are taken for lost."""
@@ -34,7 +32,7 @@ class PrivateServer:
 
         Args:
             profile: How large it is.
-            options: Storage options of the tables.
+            options: Storage options of the tables, as `environment_of` names them.
 
         Raises:
             SessionError: It did not start; the message has its last words.
@@ -47,12 +45,16 @@ class PrivateServer:
             stderr=self._said,
             env={**os.environ, **server_environment(profile, options)},
         )
-        self.address = self._first_line()
+        out = self._process.stdout
+        # Its first line, or nothing once it has ended.
+        self.address = "" if out is None else out.readline().decode().strip()
         if not self.address:
+            said = self._last_words
             self.stop()
             raise SessionError(
                 "the Sail server of this run did not start: "
-                f"{scrubbed(self.last_words, tuple(options.values()))}"
+                f"{scrubbed(said, tuple(options.values()))}. See what the profile has "
+                "in sail, and the variables SAIL_* of this process's environment"
             )
 
     @property
@@ -66,8 +68,7 @@ class PrivateServer:
         return self._process.pid
 
     @property
-    def last_words(self) -> str:
-        """The end of what it said of itself."""
+    def _last_words(self) -> str:
         self._said.seek(0)
         lines = self._said.read().decode(errors="replace").strip().splitlines()
         return " ".join(lines[-3:]) or "it said nothing"
@@ -83,21 +84,13 @@ class PrivateServer:
             self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+        self._said.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._said.close()
-
-    def _first_line(self) -> str:
-        out = self._process.stdout
-        if out is None:
-            return ""
-        with selectors.DefaultSelector() as ready:
-            ready.register(out, selectors.EVENT_READ)
-            return out.readline().decode().strip() if ready.select(_STARTS_S) else ""
 
 
 def server_environment(
@@ -107,15 +100,15 @@ def server_environment(
 
     Args:
         profile: How large it is.
-        options: Storage options, as deltalake takes them.
+        options: Storage options, as `environment_of` names them.
 
     Examples:
         >>> told = server_environment(
         ...     SailProfile(mode="local-cluster", workers=2),
-        ...     {"aws_endpoint_url": "http://127.0.0.1:9000"},
+        ...     {"AWS_REGION": "eu-west-1"},
         ... )
-        >>> told["SAIL_CLUSTER__WORKER_INITIAL_COUNT"], told["AWS_ENDPOINT"]
-        ('2', 'http://127.0.0.1:9000')
+        >>> told["SAIL_CLUSTER__WORKER_INITIAL_COUNT"], told["AWS_REGION"]
+        ('2', 'eu-west-1')
     """
     told = {
         "SAIL_MODE": profile.mode,
@@ -132,7 +125,24 @@ def server_environment(
             # A hash join cannot spill.
             "SAIL_OPTIMIZER__PREFER_HASH_JOIN": "false",
         }
-    for key, value in options.items():
-        name = key.upper()
-        told["AWS_ENDPOINT" if name == "AWS_ENDPOINT_URL" else name] = value
-    return told
+    return told | dict(options)
+
+
+def environment_of(location: Location) -> dict[str, str]:
+    """Return the storage options of a table as a server reads them.
+
+    Examples:
+        >>> environment_of(
+        ...     Location("s3://lake/t", (("endpoint_url", "http://127.0.0.1:9000"),))
+        ... )
+        {'AWS_ENDPOINT': 'http://127.0.0.1:9000'}
+    """
+    prefix = "AWS_" if location.uri.startswith(("s3://", "s3a://")) else ""
+    named = (
+        (f"{prefix}{key.upper().removeprefix(prefix)}", value)
+        for key, value in location.storage_options
+    )
+    return {
+        "AWS_ENDPOINT" if name == "AWS_ENDPOINT_URL" else name: value
+        for name, value in named
+    }

@@ -92,7 +92,7 @@ def spark_literal(name: str, value: Any) -> str:
             return f"CAST('{value!r}' AS DOUBLE)"
         case decimal.Decimal() if value.is_finite():
             return f"CAST('{value}' AS {_decimal_type(value)})"
-        case str():
+        case str() if "\0" not in value:
             escaped = value.replace("\\", "\\\\").replace("'", "\\'")
             return f"'{escaped}'"
         case dt.datetime() if value.tzinfo is not None:
@@ -104,7 +104,8 @@ def spark_literal(name: str, value: Any) -> str:
             return f"CAST('{value.isoformat()}' AS DATE)"
     raise QueryError(
         f"the parameter ${name} is a {type(value).__name__} that Sail has no literal "
-        "for; pass a text, a boolean, a number, a date, a time or None"
+        "for; pass a text without NUL, a boolean, a finite number, a date, a time or "
+        "None"
     )
 
 

@@ -1,0 +1,1 @@
+"""Daily partitions as two assets, for this project and for others."""

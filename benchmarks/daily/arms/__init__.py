@@ -1,0 +1,1 @@
+"""The two assets, once for each way to make them; a module is all its user writes."""
