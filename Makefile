@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start many processes; without byte code, each one compiles the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test coverage demands ui pictures docs scale conformance lint format constraints clean
+.PHONY: help demo test coverage demands ui pictures docs scale conformance peers lint format constraints clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -41,8 +41,8 @@ ui: $(READY) $(DAGSTER_DIR)/dagster.yaml  ## Dagster's page on the demo, at PORT
 
 pictures: $(READY)  ## take the pictures of the page anew, with a Chromium that is there
 	$(BIN)/python -m pytest tests/ui --inline-snapshot=disable
-	cp build/ui/page-1700.png docs/page.png
-	cp build/ui/diff-1700.png docs/diff.png
+	cp build/ui/page-1920.png docs/page.png
+	cp build/ui/diff-1920.png docs/diff.png
 
 docs: $(READY)  ## write what is generated of docs and README.md
 	$(BIN)/python docs/generate.py
@@ -51,11 +51,15 @@ docs: $(READY)  ## write what is generated of docs and README.md
 
 # By itself, as Ray takes a gigabyte.
 scale: $(SCALE_VENV)/ready  ## steps on Dask and on Ray, all of TPC-H and the demo
-	DFSESSION_SCALE_QUERIES=22 $(SCALE_VENV)/bin/python -m pytest tests/scale \
+	DFSESSION_SCALE=all $(SCALE_VENV)/bin/python -m pytest tests/scale \
 		-o timeout=1200 --inline-snapshot=disable --durations=0
 
 conformance: $(READY)  ## the conformance suite on the peers as well; writes docs/conformance.md, README.md
 	$(BIN)/python benchmarks/conformance.py
+
+peers: $(READY)  ## the benchmarks against other integrations, which take hours; writes benchmarks/README.md
+	$(BIN)/python -m benchmarks.peers --write
+	$(BIN)/python -m benchmarks.pipeline --write
 
 lint: $(READY)  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from typing import Any
 
 PACKAGES = ("dagster", "dagster-dfsession", "datafusion", "deltalake", "pyarrow")
 RESULTS = Path(__file__).with_name("results.json")
+PAGE = Path(__file__).with_name("README.md")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,3 +83,14 @@ def keep(name: str, figures: Mapping[str, object]) -> None:
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     known[name] = {"on": machine(), **figures}
     RESULTS.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
+
+
+def write_part(heading: str, part: str) -> None:
+    """Put a generated part into the page, in the place of what it said before."""
+    begin, end = f"<!-- begin: {heading} -->\n", "<!-- end -->\n"
+    whole = PAGE.read_text(encoding="utf-8")
+    if begin not in whole:
+        whole = f"{whole.rstrip()}\n\n## {heading}\n\n{begin}{end}"
+    before, _, rest = whole.partition(begin)
+    after = rest.partition(end)[2]
+    PAGE.write_text(f"{before}{begin}{part}{end}{after}", encoding="utf-8")

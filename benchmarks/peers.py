@@ -19,10 +19,9 @@ from pathlib import Path
 
 from benchmarks.arms import Arm, ArmFailedError, Told, arms, told_by
 from benchmarks.conformance import ROOT, table
-from benchmarks.harness import keep, machine
+from benchmarks.harness import keep, machine, write_part
 
 TPCH = Path(__file__).with_name("tpch")
-PAGE = Path(__file__).with_name("README.md")
 OURS, SCRIPT, BARE = "dfsession", "script", "dagster_alone"
 FIGURES: Mapping[str, str] = {
     "wall_s": "wall time",
@@ -135,17 +134,6 @@ def overhead(runs: Mapping[str, Sequence[Told]]) -> Iterator[str]:
         )
 
 
-def write_page(part: str, scale: float) -> None:
-    """Put the part into the page, in the place of that of the same scale."""
-    begin, end = f"<!-- begin: peers, scale {scale:g} -->\n", "<!-- end -->\n"
-    whole = PAGE.read_text(encoding="utf-8")
-    if begin not in whole:
-        whole += f"\n## peers, at scale {scale:g}\n\n{begin}{end}"
-    before, _, rest = whole.partition(begin)
-    after = rest.partition(end)[2]
-    PAGE.write_text(f"{before}{begin}{part}{end}{after}", encoding="utf-8")
-
-
 def main() -> None:
     """Measure, print, and keep."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -160,6 +148,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as nowhere:
         scratch = (given.scratch or Path(nowhere)).resolve()
         graph = scratch / f"graph-{given.scale:g}"
+        scratch.mkdir(parents=True, exist_ok=True)
         write = [sys.executable, "-m", "benchmarks.tpch.source"]
         subprocess.run([*write, str(given.scale), graph], cwd=ROOT, check=True)
         each = list(arms(TPCH, given.arms, scratch / "environments"))
@@ -172,7 +161,7 @@ def main() -> None:
     part = page(each, runs, wrong, command)
     print(part)
     if given.write:
-        write_page(part, given.scale)
+        write_part(f"peers, at scale {given.scale:g}", part)
         keep(
             f"peers at scale {given.scale:g}",
             {"command": command, "runs": runs, "wrong": wrong},

@@ -7,7 +7,7 @@ start of Python itself is in all of them.
 
 * `dagster`, `package`: `import dagster`, alone and with `import dagster_dfsession`, as
   a code server or a sensor starts.
-* `engines`: the above and both engines, with a query of the bare one.
+* `engines`: Dagster, both engines, and a query of the bare one as a resource.
 * `query`: the first query of the resource's session, as in a step of its own process.
 """
 
@@ -23,7 +23,8 @@ from benchmarks.harness import in_turn, keep
 _ENGINES = """
 import dagster
 import datafusion, deltalake, pyarrow
-datafusion.SessionContext().sql("SELECT 1 AS one").collect()
+with dagster.build_resources({"s": datafusion.SessionContext()}) as made:
+    made.s.sql("SELECT 1 AS one").collect()
 """
 _QUERY = """
 import dagster

@@ -41,7 +41,7 @@ def sizes_of(entries: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def _size(value: dg.MetadataValue[Any]) -> int:
+def _size(value: Any) -> int:
     return len(dg.serialize_value(value))
 
 

@@ -118,7 +118,7 @@ def test_the_table_of_events_is_maintained_if_the_policy_says_so(lake: Path) -> 
         job = dfs.build_maintenance_job("upkeep", [], policy)
         done = job.execute_in_process(resources={"io_manager": io})
         (said,) = [e for e in done.all_events if e.is_successful_output]
-        metadata = said.step_output_data.metadata
+        metadata: dict[str, Any] = dict(said.step_output_data.metadata)
         return [r.data["table"] for r in metadata["dfsession/maintenance"].records]
 
     assert upkeep(dfs.MaintenancePolicy(steps=("optimize",))) == []

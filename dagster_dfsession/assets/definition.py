@@ -13,14 +13,14 @@ from dagster_dfsession.profile.sail import EngineName
 from dagster_dfsession.steps.partitions import check_definition
 
 
-def kinds_of(engine: EngineName) -> frozenset[str]:
+def kinds_of(engine: EngineName) -> set[str]:
     """Return what the page says the asset of a query is made with.
 
     Examples:
         >>> sorted(kinds_of("sail"))
         ['deltalake', 'sail', 'sql']
     """
-    return frozenset({engine, "sql", "deltalake"})
+    return {engine, "sql", "deltalake"}
 
 
 _AFTER = dg.In(dg.Nothing)

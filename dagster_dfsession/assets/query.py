@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from dagster_dfsession.assets.incremental import WATERMARK, Watermark, reads_all
 from dagster_dfsession.assets.remote import remote_query
-from dagster_dfsession.engines.sail.dialect import check_text
 from dagster_dfsession.engines.remote import RemoteQuery
+from dagster_dfsession.engines.sail.dialect import check_text
 from dagster_dfsession.errors import (
     PartitionError,
     QueryError,

@@ -181,7 +181,7 @@ def _keys(external: Iterable[Any]) -> set[dg.AssetKey]:
         elif isinstance(each, str):
             found.add(dg.AssetKey.from_user_string(each))
         elif isinstance(each, dg.AssetKey | list | tuple):
-            found.add(dg.AssetKey(each))
+            found.add(dg.AssetKey.from_coercible(each))
         elif isinstance(key := getattr(each, "key", None), dg.AssetKey):
             found.add(key)
         else:

@@ -71,8 +71,8 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            error.message += did_you_mean(args[0], COMMANDS)
-            raise
+            meant = did_you_mean(args[0], COMMANDS)
+            raise click.UsageError(f"{error.message}{meant}", ctx) from None
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter

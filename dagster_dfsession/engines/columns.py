@@ -51,9 +51,7 @@ class Columns(msgspec.Struct, frozen=True):
     def _others(self, found: pa.Schema) -> Iterator[str]:
         for here, there in zip(self.schema, found, strict=False):
             if _plain(here.type) != _plain(there.type):
-                yield (
-                    f"{here.name!r} {there.type} where this session has {here.type}"
-                )
+                yield (f"{here.name!r} {there.type} where this session has {here.type}")
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

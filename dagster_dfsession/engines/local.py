@@ -84,7 +84,7 @@ def _opened(at: TableAt) -> Table:
     delta = open_table(at.location, at.version)
     if delta is None:
         raise DeltaError(
-            f"{at.location}: there is no table, and version {at.version} of it is asked "
-            "for; materialize it first"
+            f"{at.location}: there is no table, and version {at.version} of it is "
+            "asked for; materialize it first"
         )
     return Table(provider_of(delta, at.location))

@@ -116,7 +116,7 @@ def _same(our: Any, their: Any) -> bool:
 
 
 def _sampled(rows: DataFrame, path: str) -> TableAt:
-    # Read to the end first: deltalake's reader of tables cannot run within its writer.
+    # Read to the end first: a reader of deltalake cannot run within a writer of it.
     sample = Execution(rows, "taking a sample").reader.read_all()
     with delta_errors(path):
         write_deltalake(path, sample)

@@ -85,7 +85,9 @@ class RemoteQuery:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Hand out the rows as an Arrow stream."""
-        return self.reader().__arrow_c_stream__(requested_schema)
+        stream: Any = self.reader()
+        capsule: object = stream.__arrow_c_stream__(requested_schema)
+        return capsule
 
     def __repr__(self) -> str:
         return f"<RemoteQuery on {self.engine.name} over {listing(self.tables)}>"
@@ -137,8 +139,8 @@ def plan_remote(
     opened = tables_spelt(spelt, lease.loaded, run.tables)
     if unknown := spelt - opened.keys():
         raise QueryError(
-            f"the query reads {listing(unknown)}, and Sail can read Delta tables alone; "
-            "materialize it as an asset first"
+            f"the query reads {listing(unknown)}, and Sail can read Delta tables "
+            "alone; materialize it as an asset first"
         )
     for name, table in opened.items():
         _check_table(name, table, lease)

@@ -62,7 +62,8 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
     schema_mode: SchemaMode = Field(
         default_factory=lambda: "strict",
         description=(
-            "What a write may do to the columns: strict (the default), merge, overwrite."
+            "What a write may do to the columns: strict (the default), merge or "
+            "overwrite."
         ),
     )
 

@@ -14,12 +14,12 @@ from datafusion import DataFrame
 from dagster_dfsession.delta.layout import target_file_size
 from dagster_dfsession.delta.request import WriteRequest
 from dagster_dfsession.errors import DeltaError, QueryError, listing
-from dagster_dfsession.query.spool import spooled
 from dagster_dfsession.materialization.target import Target
 from dagster_dfsession.profile.materialization import (
     Determinism,
     MaterializationProfile,
 )
+from dagster_dfsession.query.spool import spooled
 from dagster_dfsession.session.session import Session
 
 PINNED: Mapping[str, str] = MappingProxyType(

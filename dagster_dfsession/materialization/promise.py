@@ -15,9 +15,9 @@ from dagster_dfsession.delta.predicate import columns, to_sql
 from dagster_dfsession.delta.provider import provider_of
 from dagster_dfsession.delta.request import WriteRequest
 from dagster_dfsession.materialization.contract_rows import ContractRows, RuleKept
-from dagster_dfsession.query.spool import spooled
 from dagster_dfsession.materialization.target import Target
 from dagster_dfsession.pool.lease import Lease
+from dagster_dfsession.query.spool import spooled
 
 
 class Promise:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 from datafusion import DataFrame, col
 
-from dagster_dfsession.query.spool import spooled
 from dagster_dfsession.plan.quoting import quoted_identifier
+from dagster_dfsession.query.spool import spooled
 from dagster_dfsession.query.stream import Execution
 from dagster_dfsession.session.session import Session
 

@@ -223,7 +223,10 @@ class RunTables:
     def described(self) -> list[Row]:
         """Return the tables that were opened, as rows of `dfsession.tables`."""
         with self._lock:
-            opened = {**self._closed, **self._opened}
+            opened: dict[TableName, _ClosedTable | OpenedTable] = {
+                **self._closed,
+                **self._opened,
+            }
         return [
             {
                 "schema": schema,

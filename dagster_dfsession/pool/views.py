@@ -68,8 +68,15 @@ class RunViews:
         Raises:
             QueryError: A view and the query give one parameter two values.
         """
-        views = {at: each for at, each in self._all().items() if at not in taken}
-        if not views or _words(query).isdisjoint(name.lower() for _, name in views):
+        words = {each.value for each in tokens(query)}
+        # What the query itself calls "mart.late" in its WITH hides that view.
+        views = {
+            at: view
+            for at, view in self._all().items()
+            if at not in taken and self._spelt(at) not in words - {at[1]}
+        }
+        lower = {each.lower() for each in words}
+        if lower.isdisjoint(name.lower() for _, name in views):
             return query, params
         try:
             named = named_tables(query, self._profile)
@@ -98,7 +105,3 @@ class RunViews:
         schema, table = name
         home = self._profile.catalog.default_schema
         return table if schema == home else f"{schema}.{table}"
-
-
-def _words(query: str) -> set[str]:
-    return {each.value.lower() for each in tokens(query)}

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from dagster_dfsession.profile.base import NOT_HASHED, Bytes, Frozen
+from dagster_dfsession.profile.base import Bytes, Frozen
 
 EngineName: TypeAlias = Literal["datafusion", "sail"]
 """What may run the query of an asset; `datafusion` is the session's own."""
@@ -13,9 +13,8 @@ EngineName: TypeAlias = Literal["datafusion", "sail"]
 class SailProfile(Frozen, frozen=True):
     """Where Sail is, and how much it may take.
 
-    None of it is part of a session's identity: it can change where and how fast a
-    query runs, and not what it returns. What ran in Sail says so itself, with the
-    version.
+    It can change where and how fast a query runs, and not what it returns; what ran in
+    Sail says so itself, with the version.
 
     Attributes:
         address: `grpc://host:port` of a Flight SQL server; it has neither passwords
@@ -28,7 +27,6 @@ class SailProfile(Frozen, frozen=True):
         Annotated[str, Meta(pattern=r"^grpc://[^/@]+:\d+$")] | None,
         Meta(
             description="Server to use, as grpc://host:port. Unset: one for each run.",
-            extra=NOT_HASHED,
         ),
     ] = None
     mode: Annotated[
@@ -36,7 +34,6 @@ class SailProfile(Frozen, frozen=True):
         Meta(
             description="A run's own server: threads; a driver and workers in one "
             "process; or workers as pods.",
-            extra=NOT_HASHED,
         ),
     ] = "local"
     workers: Annotated[
@@ -44,21 +41,18 @@ class SailProfile(Frozen, frozen=True):
         Meta(
             ge=1,
             description="Workers of a cluster.",
-            extra=NOT_HASHED,
         ),
     ] = 4
     parallelism: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         Meta(
             description="Partitions of a query. Unset: the cores of the driver.",
-            extra=NOT_HASHED,
         ),
     ] = None
     memory: Annotated[
         Bytes | None,
         Meta(
             description="Bytes that the operators of a process may hold.",
-            extra=NOT_HASHED,
         ),
     ] = None
     retries: Annotated[
@@ -67,14 +61,12 @@ class SailProfile(Frozen, frozen=True):
             ge=0,
             description="How often a query begins again, as a whole, whose server or "
             "worker was lost.",
-            extra=NOT_HASHED,
         ),
     ] = 2
     parity: Annotated[
         Literal["off", "sample"],
         Meta(
             description="Run each query here and there on a sample first, and compare.",
-            extra=NOT_HASHED,
         ),
     ] = "off"
     parity_rows: Annotated[
@@ -82,6 +74,5 @@ class SailProfile(Frozen, frozen=True):
         Meta(
             ge=1,
             description="Rows of each table in the sample.",
-            extra=NOT_HASHED,
         ),
     ] = 10_000

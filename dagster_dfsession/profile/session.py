@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import force_setattr
 
-from dagster_dfsession.profile.base import NOT_HASHED, Frozen
+from dagster_dfsession.profile.base import Frozen
 from dagster_dfsession.profile.bootstrap import BootstrapProfile
 from dagster_dfsession.profile.cache import CACHE_PRESETS, CacheProfile
 from dagster_dfsession.profile.catalog import CatalogProfile
@@ -91,10 +91,9 @@ class SessionProfile(Frozen, frozen=True):
     features: Annotated[
         FeaturesProfile, Meta(description="Feature gates of the optimizer.")
     ] = FeaturesProfile()
-    sail: Annotated[
-        SailProfile,
-        Meta(description="Queries that run in Sail.", extra=NOT_HASHED),
-    ] = SailProfile()
+    sail: Annotated[SailProfile, Meta(description="Queries that run in Sail.")] = (
+        SailProfile()
+    )
     settings: Annotated[
         dict[str, str],
         Meta(description="DataFusion settings by key, for what has no field."),

@@ -127,13 +127,14 @@ def system_table_not_found(table: str, known: Collection[str]) -> TableNotFoundE
     others = set(known) - {table}
     error = TableNotFoundError(
         f"table {table!r} was not found; a session tells of itself in "
-        f"{listing(others)}.{did_you_mean(table, others)} dfsession.events is there "
+        f"{listing(others)}.{did_you_mean(table, known)} dfsession.events is there "
         "once a run wrote to it whose diagnostics.sinks have delta."
         if others
         else f"table {table!r} was not found: the profile says "
         "diagnostics.system_tables: false, so the session tells nothing of itself."
     )
-    error.table, error.suggestion = table, nearest(table, others)
+    error.table = table
+    error.suggestion = None if table in known else nearest(table, others)
     return error
 
 

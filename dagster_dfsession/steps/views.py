@@ -6,11 +6,8 @@ from typing import Any
 import dagster as dg
 import msgspec
 
-from dagster_dfsession.materialization.statements import (
-    Parameter,
-    parameter_of,
-    value_of,
-)
+from dagster_dfsession.materialization.records import Parameter
+from dagster_dfsession.materialization.statements import parameter_of, value_of
 from dagster_dfsession.metadata.keys import VIEW
 from dagster_dfsession.pool.run import RunSession
 from dagster_dfsession.pool.views import View

@@ -61,3 +61,4 @@ def test_names_that_are_spelt_alike_are_two_dependencies(sql: Sql) -> None:
 
     found = {each.to_user_string() for each in made.dependency_keys}
     assert found == {*external}
+    assert {*made.keys_by_input_name.values()} == made.dependency_keys

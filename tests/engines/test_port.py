@@ -65,7 +65,9 @@ def test_a_table_is_read_at_its_version(session: Session, tmp_path: Path) -> Non
     engine = LocalEngine(session)
     counts = [
         engine.execute(
-            "SELECT count(*) AS n FROM raw.t", {"raw.t": TableAt(Location(path), at)}, {}
+            "SELECT count(*) AS n FROM raw.t",
+            {"raw.t": TableAt(Location(path), at)},
+            {},
         ).read_all()["n"][0]
         for at in (0, 1)
     ]
@@ -95,7 +97,7 @@ def test_bytes_that_are_no_plan_are_refused(session: Session) -> None:
     ],
 )
 def test_other_rows_are_told_apart(other: Mapping[str, Any]) -> None:
-    with pytest.raises(QueryError, match="over a sample .* other rows") as differ:
+    with pytest.raises(QueryError, match=r"over a sample .* other rows") as differ:
         check_equal(ROWS, pa.table(dict(other)), "here", "there")
 
     assert differ.value.kind == "parity"

@@ -111,7 +111,7 @@ def test_columns_of_other_types_are_refused_and_nothing_is_written(
 ) -> None:
     late = dfs.sql_asset(name="late", sql="SELECT 1 AS one", engine="sail")
 
-    with pytest.raises(dfs.DfSessionError, match="'one' int32 where this .* int64"):
+    with pytest.raises(dfs.DfSessionError, match=r"'one' int32 where this .* int64"):
         run(late)
 
     assert not (lake / "late").exists()

@@ -185,11 +185,11 @@ def test_the_profile_hashes_of_the_presets_stay() -> None:
 
     assert hashes == snapshot(
         {
-            "default": "f813e40f906cea2b3f2d0e3b9aa78274e4a07ac36930650cb87f39e145be800d",
-            "dev": "29ed63eee1361d01ef79d11b8ffb8080ea4f666d97b1577a111c7bad4ef1d93b",
-            "prod": "39385730a19bc8a31d30e8beb34c7802dd76a92e2adafa843b8a8c5aac44d5e1",
-            "low_memory": "afede6f51fa9dbfab314ab24f1c73743bece734222f965e7448a0fc3c7d2aaa0",
-            "reproducible": "815347e5d92c8ecdd7ae9bf497082e9de1608c75818d5688f97f0d4c6d826e64",
+            "default": '3add5551c85554883a196d6b27aa194549d6ed9cd0f35dc1beca716bb5b4abb9',
+            "dev": '6c8b207da363c50037852e3a3193e77f532553a98d959f289bffe159c6c96c4a',
+            "prod": 'a834cd78031c5efe73536aa1d8bf817f73295efb0da33bdfeed519dbce72bc34',
+            "low_memory": '4f3c5ff8ef02f08b4a902cc0cdeae086ac6661c297b91fdfeaa2c1edaeb36575',
+            "reproducible": 'f7e1260c4dd12d6b4f688d2640cd7a2dfe4852e4cce33d3a4f9838d641000714',
         }
     )
 

@@ -74,6 +74,20 @@ def test_a_dead_process_is_told_from_one_that_got_its_number(directory: Path) ->
     assert len(read_holders()) == 2
 
 
+def test_an_entry_that_says_something_new_is_one_file_still(directory: Path) -> None:
+    holder = this_process(
+        SCOPE, profile="p", plan="f", since=dt.datetime.now(dt.timezone.utc)
+    )
+    file = HolderFile(directory, holder)
+    named = msgspec.structs.replace(holder, names=("limits",))
+    file.replace(named)
+
+    assert read_holders() == (named,)
+    assert len([*directory.iterdir()]) == 1
+    file.remove()
+    assert [*directory.iterdir()] == []
+
+
 def test_a_file_of_something_else_is_named(directory: Path) -> None:
     directory.mkdir(parents=True)
     (directory / "1-x.json").write_text("{}")

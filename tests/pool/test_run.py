@@ -82,10 +82,10 @@ def test_the_run_log_is_told_what_is_cleaned_up(
     run.lease(OTHER)
     run.close()
 
+    name = run.plan.name
     assert log.lines == [
         "dfsession: step 'one' is over; removed run_1a2b3c4d_one_0__t",
-        f"dfsession: closed the session {run.plan.name!r} "
-        f"and removed its spill directory {directory}",
+        f"dfsession: closed the session {name!r} and removed its spill directory {directory}",
     ]
 
 

@@ -73,7 +73,7 @@ def test_an_unknown_field_is_refused_with_its_path_and_the_field_meant() -> None
         "$.sql.prepared[0]: Object contains unknown field `nam`. Did you mean 'name'? It has: name, sql, types."
     )
     assert refusal({"sqll": {}}) == snapshot(
-        "$: Object contains unknown field `sqll`. Did you mean 'sql'? It has: bootstrap, cache, catalog, delta, diagnostics, execution, extensions, features, functions, hardening, hooks, materialization, name, rules, runtime, settings, sql."
+        "$: Object contains unknown field `sqll`. Did you mean 'sql'? It has: bootstrap, cache, catalog, delta, diagnostics, execution, extensions, features, functions, hardening, hooks, materialization, name, rules, runtime, sail, settings, sql."
     )
 
 

@@ -25,7 +25,7 @@ from dagster_dfsession import (
 DAYS = dg.StaticPartitionsDefinition([f"d{number}" for number in range(4)])
 BATCHES = 4
 LONGEST_S = 60
-SCHEMA = pa.schema([pa.field("day", pa.string()), pa.field("n", pa.int64())])
+SCHEMA = pa.table({"day": [""], "n": [0]}).schema
 # Steps are forked from a process that has imported Dagster and the engine.
 FORKED = {"forkserver": {"preload_modules": ["dagster_dfsession.steps.publish"]}}
 EXECUTORS = {
@@ -58,10 +58,11 @@ def raw_table(name: str, file: Path) -> dg.AssetsDefinition:
 
 
 def tpch(home: Path) -> list[dg.AssetsDefinition]:
-    """Return the 8 tables and 22 queries of TPC-H, as written by `write_graph`."""
+    """Return the queries of TPC-H that `write_graph` has left, and what they read."""
     graph = read_graph(home / "tpch")
+    read = {table for query in graph.queries for table in graph.reads(query)}
     return [
-        *(raw_table(name, file) for name, file in graph.raw.items()),
+        *(raw_table(name, graph.raw[name]) for name in sorted(read)),
         *(sql_asset(name=name, sql=text) for name, text in graph.queries.items()),
     ]
 

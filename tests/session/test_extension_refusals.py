@@ -33,6 +33,7 @@ def test_a_factory_that_was_renamed_is_told_what_is_there() -> None:
     )
 
 
+@pytest.mark.demand("D15")
 @pytest.mark.demand("D17")
 @pytest.mark.demand("D38")
 def test_half_a_port_is_an_error_that_names_the_other_half(shop: ModuleType) -> None:

@@ -84,6 +84,32 @@ def test_a_foreign_planner_plans_queries_functions_and_twins(
     )
 
 
+@pytest.mark.demand("D35")
+def test_the_engine_takes_the_planner_that_an_extension_hands_out(
+    shop: ModuleType, opened: Opened
+) -> None:
+    handed: list[object] = []
+
+    class Planner:
+        """The engine's own planner, which plans as if there were no other."""
+
+        def __init__(self) -> None:
+            self.host = SessionContext()
+
+        def __datafusion_query_planner__(self, *session: Any) -> object:
+            handed.append(self.host.__datafusion_query_planner__(*session))
+            return handed[-1]
+
+    parts = {"planner": Planner()}
+    vars(shop)["planner"] = lambda: ExtensionBundle(
+        name="counted", version="1.0", engine_major=55, parts=parts
+    )
+    session = opened(extensions=(Extension(path="shop:planner"),))
+
+    assert [type(each).__name__ for each in handed] == ["PyCapsule"]
+    assert session.sql("SELECT 1 AS one").to_pydict() == {"one": [1]}
+
+
 def test_all_codecs_are_there_before_the_planners_nest_in_order(
     shop: ModuleType, opened: Opened
 ) -> None:

@@ -127,6 +127,7 @@ def test_a_name_that_is_none_of_them_is_not_found(opened: Opened) -> None:
     session = opened()
     with pytest.raises(TableNotFoundError) as misspelt:
         session.sql("SELECT * FROM dfsession.setings")
+    session.catalog.system.add_table("events", lambda: None)
     with pytest.raises(TableNotFoundError) as not_yet:
         session.sql("SELECT * FROM dfsession.events")
 
@@ -137,7 +138,9 @@ def test_a_name_that_is_none_of_them_is_not_found(opened: Opened) -> None:
         "have delta."
     )
     assert misspelt.value.suggestion == "dfsession.settings"
-    assert "once a run wrote to it" in str(not_yet.value)
+    there, hint = str(not_yet.value).split("itself in ")[1].split(". ")
+    assert there == ", ".join(sorted(SYSTEM_TABLES))
+    assert hint.startswith("dfsession.events is there once a run wrote to it")
 
 
 def test_tables_that_a_profile_turns_off_are_said_to_be_off(opened: Opened) -> None:

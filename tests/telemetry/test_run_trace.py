@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.context import Context
 from opentelemetry.trace import (
+    INVALID_SPAN,
     NonRecordingSpan,
     SpanContext,
     TraceFlags,
@@ -15,6 +16,7 @@ from opentelemetry.trace import (
 )
 
 from dagster_dfsession.telemetry.run_trace import RunTrace, run_context, trace_tags
+from dagster_dfsession.telemetry.spans import UNSEEN, start_span
 
 OUTSIDE = NonRecordingSpan(
     SpanContext(0xA1, 0xB2, is_remote=False, trace_flags=TraceFlags(1))
@@ -67,3 +69,14 @@ def test_a_span_of_the_user_stays_the_parent() -> None:
     with trace.current():
         assert get_current_span() is not OUTSIDE
     trace.end()
+
+
+def test_where_nobody_looks_no_span_is_begun_and_no_place_is_asked_for() -> None:
+    def place() -> Context:
+        raise AssertionError
+
+    assert start_span("dfsession.run", place) is INVALID_SPAN
+    trace = RunTrace("adhoc", {}, "dev")
+    trace.begin_step("load", 0)
+
+    assert trace.current() is UNSEEN

@@ -1,4 +1,4 @@
-"""dagster-delta, with Arrow tables; its tables are asked with deltalake's own engine."""
+"""dagster-delta, with Arrow tables, which deltalake's own engine is asked of."""
 
 from pathlib import Path
 

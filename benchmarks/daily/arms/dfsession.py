@@ -4,7 +4,8 @@ from pathlib import Path
 
 import dagster as dg
 import pyarrow as pa
-from datafusion import DataFrame
+from datafusion import DataFrame, col
+from datafusion import functions as f
 
 from benchmarks.daily.days import END, START, rows_of
 from dagster_dfsession import (
@@ -28,8 +29,8 @@ def definitions(out: Path) -> dg.Definitions:
         return rows_of(context.partition_keys)
 
     @dg.asset(**DAILY)
-    def totals(dfsession: DataFusionSessionResource, events: DataFrame) -> DataFrame:
-        return dfsession.sql("SELECT day, sum(value) AS total FROM events GROUP BY day")
+    def totals(events: DataFrame) -> DataFrame:
+        return events.aggregate([col("day")], [f.sum(col("value")).alias("total")])
 
     session = DataFusionSessionResource(preset="default")
     lake = DataFusionDeltaIOManager(session=session, root_uri=str(out))
@@ -41,4 +42,5 @@ def definitions(out: Path) -> dg.Definitions:
 def answers(out: Path, queries: list[str]) -> list[float]:
     """Return the first value of the answer to each query."""
     with LakeSession("default", root_uri=str(out)) as lake:
-        return [lake.sql(query).to_table()[0][0].as_py() for query in queries]
+        found = (lake.execute(lake.compile(query)).to_table() for query in queries)
+        return [rows[0][0].as_py() for rows in found]

@@ -32,6 +32,8 @@ def definitions(out: Path) -> dg.Definitions:
 
 def answers(out: Path, queries: list[str]) -> list[float]:
     """Return the first value of the answer to each query."""
-    tables = {name: pl.scan_delta(str(out / f"{name}.delta")) for name in ("events", "totals")}
+    tables = {
+        name: pl.scan_delta(str(out / f"{name}.delta")) for name in ("events", "totals")
+    }
     ctx = pl.SQLContext(tables)
     return [ctx.execute(query).collect().item(0, 0) for query in queries]

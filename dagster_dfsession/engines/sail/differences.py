@@ -68,8 +68,7 @@ _FUNCTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "concat": (
             "DataFusion leaves NULL out, Sail returns NULL",
-            "write a || b, which is NULL in both, and coalesce(a, '') || b where NULL "
-            "is to be left out",
+            "write a || b, NULL in both; coalesce(a, '') || b leaves NULL out",
         ),
         "regexp_replace": (
             "DataFusion replaces the first match, Sail all of them",
@@ -186,8 +185,7 @@ def _sum_of_numbers(here: _Here) -> Difference | None:
 
 
 def _seconds(here: _Here) -> Difference | None:
-    in_extract = here.word in ("second", "seconds") and here.after.lower() == "from"
-    if not in_extract:
+    if here.word not in ("second", "seconds") or here.after.lower() != "from":
         return None
     return Difference(
         "extract(second FROM at)",
@@ -247,9 +245,7 @@ _BY_SETTING: tuple[Callable[[_Here, Mapping[str, str]], Difference | None], ...]
 )
 
 
-def differences(
-    query: str, settings: Mapping[str, str] | None
-) -> Iterator[Difference]:
+def differences(query: str, settings: Mapping[str, str] | None) -> Iterator[Difference]:
     """Yield what the text of a query has of such pieces.
 
     Args:

@@ -129,9 +129,7 @@ class SailEngine:
         with contextlib.ExitStack() as held:
             with self._failures(options):
                 address = self._address(options)
-                connection = held.enter_context(
-                    dbapi.connect(address, autocommit=True)
-                )
+                connection = held.enter_context(dbapi.connect(address, autocommit=True))
                 cursor = held.enter_context(connection.cursor())
                 for table, view in views.items():
                     _run(cursor, _view(view, tables[table]))
@@ -160,8 +158,8 @@ class SailEngine:
                 where = self._profile.address or "the server of this run"
                 raise SessionError(
                     f"{self.name} was lost at {where}, and with it the query: {said}. "
-                    f"Attempts in all: {self._profile.retries + 1}. See that the server "
-                    "is up and its workers have the memory they need, or set "
+                    f"Attempts in all: {self._profile.retries + 1}. See that the "
+                    "server is up and its workers have the memory they need, or set "
                     "sail.retries in the profile"
                 ) from None
             raise QueryError(f"{self.name} refused the query: {said}") from None

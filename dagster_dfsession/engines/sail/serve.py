@@ -1,4 +1,4 @@
-"""A Flight SQL server of Sail as a process: `python -m dagster_dfsession.engines.sail.serve`.
+"""A Flight SQL server of Sail as a process, of which this is the main module.
 
 It says on its output where it listens, and ends when its input does: with the process
 that started it, however that ends.

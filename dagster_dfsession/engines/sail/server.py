@@ -37,7 +37,7 @@ class PrivateServer:
         Raises:
             SessionError: It did not start; the message has its last words.
         """
-        self._said = tempfile.TemporaryFile()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "dagster_dfsession.engines.sail.serve"],
             stdin=subprocess.PIPE,

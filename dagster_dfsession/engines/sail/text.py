@@ -57,7 +57,7 @@ def spark_text(query: str, views: Mapping[str, str], params: Mapping[str, Any]) 
     if not views:
         return f"WITH {body}" if opens_with else body
     given = ", ".join(
-        f"`{names[table]}` AS (SELECT * FROM `{view}`)"
+        f"`{names[table]}` AS (SELECT * FROM `{view}`)"  # noqa: S608  # our own names
         for table, view in sorted(views.items())
     )
     return f"WITH {given}{',' if opens_with else ''} {body}"
@@ -81,32 +81,42 @@ def spark_literal(name: str, value: Any) -> str:
     """
     if isinstance(value, pa.Scalar):
         value = value.as_py()
-    match value:
-        case None:
-            return "NULL"
-        case bool():
-            return str(value).upper()
-        case int() if -(2**63) <= value < 2**63:
-            return f"CAST({value} AS BIGINT)"
-        case float() if math.isfinite(value):
-            return f"CAST('{value!r}' AS DOUBLE)"
-        case decimal.Decimal() if value.is_finite():
-            return f"CAST('{value}' AS {_decimal_type(value)})"
-        case str() if "\0" not in value:
-            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-            return f"'{escaped}'"
-        case dt.datetime() if value.tzinfo is not None:
-            text = value.astimezone(dt.timezone.utc).isoformat(" ")
-            return f"CAST('{text}' AS TIMESTAMP)"
-        case dt.datetime():
-            return f"CAST('{value.isoformat(' ')}' AS TIMESTAMP_NTZ)"
-        case dt.date():
-            return f"CAST('{value.isoformat()}' AS DATE)"
+    literal = _temporal(value) if isinstance(value, dt.date) else _plain(value)
+    if literal is not None:
+        return literal
     raise QueryError(
         f"the parameter ${name} is a {type(value).__name__} that Sail has no literal "
         "for; pass a text without NUL, a boolean, a finite number, a date, a time or "
         "None"
     )
+
+
+def _plain(value: Any) -> str | None:
+    literal = None
+    match value:
+        case None:
+            literal = "NULL"
+        case bool():
+            literal = str(value).upper()
+        case int() if -(2**63) <= value < 2**63:
+            literal = f"CAST({value} AS BIGINT)"
+        case float() if math.isfinite(value):
+            literal = f"CAST('{value!r}' AS DOUBLE)"
+        case decimal.Decimal() if value.is_finite():
+            literal = f"CAST('{value}' AS {_decimal_type(value)})"
+        case str() if "\0" not in value:
+            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+            literal = f"'{escaped}'"
+    return literal
+
+
+def _temporal(value: dt.date) -> str:
+    if not isinstance(value, dt.datetime):
+        return f"CAST('{value.isoformat()}' AS DATE)"
+    if value.tzinfo is None:
+        return f"CAST('{value.isoformat(' ')}' AS TIMESTAMP_NTZ)"
+    text = value.astimezone(dt.timezone.utc).isoformat(" ")
+    return f"CAST('{text}' AS TIMESTAMP)"
 
 
 def _decimal_type(value: decimal.Decimal) -> str:
@@ -126,9 +136,7 @@ def _short(views: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _table_at(
-    found: list[Token], index: int, names: Mapping[str, str]
-) -> str | None:
+def _table_at(found: list[Token], index: int, names: Mapping[str, str]) -> str | None:
     """Return the table of two parts whose name begins at a token."""
     parts = found[index : index + 3]
     if len(parts) < 3 or parts[1].value != "." or parts[0].kind == "text":  # noqa: PLR2004
@@ -136,9 +144,7 @@ def _table_at(
     if index and found[index - 1].value == ".":
         return None
     here = (_folded(parts[0]), _folded(parts[2]))
-    return next(
-        (table for table in names if tuple(table.rsplit(".", 1)) == here), None
-    )
+    return next((table for table in names if tuple(table.rsplit(".", 1)) == here), None)
 
 
 def _folded(token: Token) -> str:

@@ -1,0 +1,109 @@
+"""Daily partitions by this project and by the others that have them.
+
+    python -m benchmarks.pipeline --days 365 --rounds 7 --scratch DIR
+
+Two assets, rows and their totals, with a partition a day: a run for each day, some days
+again because data came late, all days in one run, and single rows asked for as a
+dashboard does. Every round runs all arms in turn, each in a process and an environment
+of its own. What is told are ratios to this project, round by round; what an arm cannot
+do, or does wrong, is told with its own words.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.arms import Arm, Told, arms, told_by
+from benchmarks.conformance import table
+from benchmarks.harness import keep, machine, write_part
+
+DAILY = Path(__file__).with_name("daily")
+RUN = "benchmarks.daily.run"
+FAILED = "failed"
+
+
+def in_turn(
+    each: Sequence[Arm], scratch: Path, days: int, rounds: int
+) -> dict[str, list[Told]]:
+    """Run all arms, again and again."""
+    runs: dict[str, list[Told]] = {arm.name: [] for arm in each}
+    for number in range(rounds):
+        for arm in each:
+            with tempfile.TemporaryDirectory(dir=scratch) as out:
+                runs[arm.name].append(told_by(arm, RUN, out, str(days)))
+            print(f"{number + 1}/{rounds} {arm.name}", flush=True)
+    return runs
+
+
+def cell(mine: Sequence[Told], ours: Sequence[Told], part: str) -> str:
+    """Return the ratios of the wall and the CPU time of a part to ours."""
+    if any(FAILED in run[part] for run in (*mine, *ours)):
+        return FAILED
+    ratios = {
+        figure: [
+            a[part][figure] / b[part][figure] for a, b in zip(mine, ours, strict=True)
+        ]
+        for figure in ("wall_s", "cpu_s")
+    }
+    wall, cpu = ratios["wall_s"], ratios["cpu_s"]
+    low, high = min(wall), max(wall)
+    return (
+        f"{statistics.median(wall):.2f} ({low:.2f} to {high:.2f}), "
+        f"CPU {statistics.median(cpu):.2f}"
+    )
+
+
+def page(each: Sequence[Arm], runs: Mapping[str, Sequence[Told]], command: str) -> str:
+    """Return the generated part of the page."""
+    ours = runs[each[0].name]
+    on = ", ".join(f"{name} {what}" for name, what in machine().items())
+    parts = list(ours[0])
+    rows = (
+        [arm.shown, *(cell(runs[arm.name], ours, part) for part in parts)]
+        for arm in each
+    )
+    told = [
+        f"`{command}`, {len(ours)} rounds, on {on}:",
+        "",
+        *table(["", *parts], rows),
+    ]
+    return "\n".join([*told, "", *failures(each, runs), ""])
+
+
+def failures(each: Sequence[Arm], runs: Mapping[str, Sequence[Told]]) -> Iterator[str]:
+    """Yield what failed, as the arm said it in its first round."""
+    for arm in each:
+        for part, told in runs[arm.name][0].items():
+            if FAILED in told:
+                yield f"- {arm.shown}, {part}: `{told[FAILED]}`"
+
+
+def main() -> None:
+    """Measure, print, and keep."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--scratch", type=Path, help="keeps the environments")
+    parser.add_argument(
+        "--arms", nargs="*", default=[], help="default: all; always with this project"
+    )
+    parser.add_argument("--write", action="store_true", help="the page and results")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as nowhere:
+        scratch = (given.scratch or Path(nowhere)).resolve()
+        scratch.mkdir(parents=True, exist_ok=True)
+        each = list(arms(DAILY, given.arms, scratch / "daily-environments"))
+        runs = in_turn(each, scratch, given.days, given.rounds)
+    command = f"python -m benchmarks.pipeline {' '.join(sys.argv[1:])}".strip()
+    part = page(each, runs, command)
+    print(part)
+    if given.write:
+        write_part(f"pipeline, {given.days} days", part)
+        keep(f"pipeline of {given.days} days", {"command": command, "runs": runs})
+
+
+if __name__ == "__main__":
+    main()
