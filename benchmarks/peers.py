@@ -157,7 +157,9 @@ def main() -> None:
         print("\n".join(f"{name}: {what}" for name, what in wrong.items()), flush=True)
         able = [arm for arm in each if not wrong.get(arm.name, "").startswith("failed")]
         runs = in_turn(able, graph, scratch, given.rounds)
-    command = f"python -m benchmarks.peers {' '.join(sys.argv[1:])}".strip()
+    command = (
+        f"python -m benchmarks.peers --scale {given.scale:g} --rounds {given.rounds}"
+    )
     part = page(each, runs, wrong, command)
     print(part)
     if given.write:

@@ -11,7 +11,6 @@ do, or does wrong, is told with its own words.
 
 import argparse
 import statistics
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -97,7 +96,9 @@ def main() -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         each = list(arms(DAILY, given.arms, scratch / "daily-environments"))
         runs = in_turn(each, scratch, given.days, given.rounds)
-    command = f"python -m benchmarks.pipeline {' '.join(sys.argv[1:])}".strip()
+    command = (
+        f"python -m benchmarks.pipeline --days {given.days} --rounds {given.rounds}"
+    )
     part = page(each, runs, command)
     print(part)
     if given.write:

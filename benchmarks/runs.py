@@ -99,9 +99,10 @@ def run(arm: str, root: Path, count: int) -> list[Tick]:
         return logger
 
     lake = root / arm
-    users = pa.array([at % 10 for at in range(100)])
-    events = {"user_id": users, "amount": pa.array([float(at) for at in range(100)])}
-    write_deltalake(lake / "raw" / "events", pa.table(events))
+    events = pa.table(
+        {"user_id": [at % 10 for at in range(100)], "amount": [1.5] * 50 + [999.5] * 50}
+    )
+    write_deltalake(lake / "raw" / "events", events)
     session = DataFusionSessionResource(preset="dev")
     manager = DataFusionDeltaIOManager(session=session, root_uri=str(lake))
     assets: list[Any] = (

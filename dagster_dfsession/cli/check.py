@@ -42,8 +42,9 @@ def command(
 
     SQL assets are planned one after the other, each over the columns that those before
     it make; contracts and existing tables are held against what would be written. Of
-    assets made in Python, the columns are assumed that their tables have. Nothing is
-    written. The exit status is 1 if an asset does not fit.
+    assets made in Python, the columns are assumed that their tables have. With several
+    session resources, each SQL asset is planned by its own. Nothing is written. The
+    exit status is 1 if an asset does not fit.
 
     \b
     Examples:

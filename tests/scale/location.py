@@ -120,9 +120,7 @@ def job(
         home: Where files of the graph are.
         name: Of the job.
     """
-    changed = dg.Definitions(
-        executor=executor(executor_name), jobs=[dg.define_asset_job(name)]
-    )
+    everything = dg.define_asset_job(name, executor_def=executor(executor_name))
     if graph == "demo":
         definitions = importlib.import_module("definitions").defs()
     else:
@@ -132,5 +130,5 @@ def job(
             assets=GRAPHS[graph](Path(home)),
             resources={"dfsession": session, "io_manager": lake},
         )
-    definitions = dg.Definitions.merge(definitions, changed)
+    definitions = dg.Definitions.merge(definitions, dg.Definitions(jobs=[everything]))
     return definitions.resolve_job_def(name)
