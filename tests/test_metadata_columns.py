@@ -27,7 +27,7 @@ SAID = dg.TableSchema(
         dg.TableColumn("gone", description="The table has it no more."),
     ]
 )
-ROWS = {"Carrier": ["AA"], "delay": [1.0]}
+ROWS: dict[str, list[Any]] = {"Carrier": ["AA"], "delay": [1.0]}
 
 
 @dg.asset(metadata={"dagster/column_schema": SAID})

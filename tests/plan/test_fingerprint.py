@@ -185,11 +185,11 @@ def test_the_profile_hashes_of_the_presets_stay() -> None:
 
     assert hashes == snapshot(
         {
-            "default": '3add5551c85554883a196d6b27aa194549d6ed9cd0f35dc1beca716bb5b4abb9',
-            "dev": '6c8b207da363c50037852e3a3193e77f532553a98d959f289bffe159c6c96c4a',
-            "prod": 'a834cd78031c5efe73536aa1d8bf817f73295efb0da33bdfeed519dbce72bc34',
-            "low_memory": '4f3c5ff8ef02f08b4a902cc0cdeae086ac6661c297b91fdfeaa2c1edaeb36575',
-            "reproducible": 'f7e1260c4dd12d6b4f688d2640cd7a2dfe4852e4cce33d3a4f9838d641000714',
+            "default": "3add5551c85554883a196d6b27aa194549d6ed9cd0f35dc1beca716bb5b4abb9",
+            "dev": "6c8b207da363c50037852e3a3193e77f532553a98d959f289bffe159c6c96c4a",
+            "prod": "a834cd78031c5efe73536aa1d8bf817f73295efb0da33bdfeed519dbce72bc34",
+            "low_memory": "4f3c5ff8ef02f08b4a902cc0cdeae086ac6661c297b91fdfeaa2c1edaeb36575",
+            "reproducible": "f7e1260c4dd12d6b4f688d2640cd7a2dfe4852e4cce33d3a4f9838d641000714",
         }
     )
 

@@ -26,11 +26,11 @@ DAYS = dg.StaticPartitionsDefinition([f"d{number}" for number in range(4)])
 BATCHES = 4
 LONGEST_S = 60
 SCHEMA = pa.table({"day": [""], "n": [0]}).schema
-# Steps are forked from a process that has imported Dagster and the engine.
-FORKED = {"forkserver": {"preload_modules": ["dagster_dfsession.steps.publish"]}}
+# A fork server would have the environment of the test that began it.
+SPAWNED: dict[str, dict[str, str]] = {"spawn": {}}
 EXECUTORS = {
     "in_process": dg.in_process_executor,
-    "multi": dg.multiprocess_executor.configured({"start_method": FORKED}),
+    "multi": dg.multiprocess_executor.configured({"start_method": SPAWNED}),
 }
 
 
