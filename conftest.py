@@ -32,6 +32,12 @@ pytest_collect_file = Sybil(
 ).pytest()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a test that waits for a server leaves one idle."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files of slow tests: last, one worker would be left with them."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}

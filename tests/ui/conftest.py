@@ -52,9 +52,13 @@ load_from:
 Keep = Callable[..., None]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The Chromium of this machine."""
+    """The Chromium of this machine.
+
+    Closed after the module: until then, Playwright runs an event loop in this thread,
+    and Dagster can begin none.
+    """
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         pytest.skip("there is no Chromium here; on Debian: apt-get install chromium")
@@ -65,7 +69,7 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dagster(browser: Browser) -> Iterator[Server]:
     """A webserver over the demo, all of it materialized."""
     del browser  # without one, no server
@@ -101,7 +105,7 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def keep() -> Keep:
     """Take a picture of what the page shows, at each width.
 
