@@ -59,7 +59,14 @@ def query_asset(
     asset: dg.AssetsDefinition = dg.asset(
         name=name,
         key_prefix=prefix or None,
-        deps=upstream(key, read, deps),
+        ins={
+            name: dg.AssetIn(
+                key=dep.asset_key,
+                partition_mapping=dep.partition_mapping,
+                dagster_type=dg.Nothing,
+            )
+            for name, dep in _numbered(upstream(key, read, deps)).items()
+        },
         partitions_def=partitions_def,
         required_resource_keys={query.session_key},
         metadata={
@@ -123,8 +130,7 @@ def stored(
     As `dagster.asset` would make it, in a third of the time: that looks at the
     signature of a function to find what `spec` says.
     """
-    # Numbered, as the identifiers of two keys may be the same.
-    ins = {f"upstream_{at}": dep.asset_key for at, dep in enumerate(spec.deps)}
+    ins = {name: dep.asset_key for name, dep in _numbered(spec.deps).items()}
     op = dg.OpDefinition(
         query.outputs,
         name=spec.key.to_python_identifier(),
@@ -149,9 +155,14 @@ def stored(
     )
 
 
+def _numbered(deps: Iterable[dg.AssetDep]) -> dict[str, dg.AssetDep]:
+    """Return an input's name for each: by their keys, `a_b/c` and `a/b_c` are one."""
+    return {f"upstream_{at}": dep for at, dep in enumerate(deps)}
+
+
 def upstream(
     key: dg.AssetKey, read: Iterable[dg.AssetKey], deps: Iterable[Any]
-) -> list[dg.AssetDep | dg.AssetKey]:
+) -> list[dg.AssetDep]:
     """Return what an asset waits for: what it is told to, and what it names.
 
     What its own table has by now, a query may read: that makes no run wait for it.
@@ -159,7 +170,8 @@ def upstream(
     given = [
         each if isinstance(each, dg.AssetDep) else dg.AssetDep(each) for each in deps
     ]
-    return [*given, *sorted({*read} - {each.asset_key for each in given} - {key})]
+    named = {*read} - {each.asset_key for each in given} - {key}
+    return [*given, *(dg.AssetDep(each) for each in sorted(named))]
 
 
 def described(keys: Iterable[dg.AssetKey]) -> str:

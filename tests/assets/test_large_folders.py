@@ -57,8 +57,9 @@ def test_names_that_are_spelt_alike_are_two_dependencies(sql: Sql) -> None:
     query = "SELECT * FROM a_b.c, a.b_c, a.b__c, a__b.c"
     external = ["a_b/c", "a/b_c", "a/b__c", "a__b/c"]
 
-    (made,) = load(sql(x=query), external=external)
+    (of_file,) = load(sql(x=query), external=external)
 
-    found = {each.to_user_string() for each in made.dependency_keys}
-    assert found == {*external}
-    assert {*made.keys_by_input_name.values()} == made.dependency_keys
+    for made in (of_file, sql_asset(name="x", sql=query)):
+        found = {each.to_user_string() for each in made.dependency_keys}
+        assert found == {*external}
+        assert {*made.keys_by_input_name.values()} == made.dependency_keys
