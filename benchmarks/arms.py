@@ -9,6 +9,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,3 +97,28 @@ def told_by(arm: Arm, module: str, *arguments: Path | str) -> Told:
         raise ArmFailedError((done.stderr.strip().splitlines() or ["no reason"])[-1])
     told: Told = json.loads(done.stdout.splitlines()[-1])
     return told
+
+
+def runs_in_turn(
+    each: Sequence[Arm], module: str, *given: Path | str, scratch: Path, rounds: int
+) -> dict[str, list[Told]]:
+    """Run all arms, again and again, each time into a directory that is then gone."""
+    runs: dict[str, list[Told]] = {arm.name: [] for arm in each}
+    for number in range(rounds):
+        for arm in each:
+            with tempfile.TemporaryDirectory(dir=scratch) as out:
+                runs[arm.name].append(told_by(arm, module, *given, out))
+            print(f"{number + 1}/{rounds} {arm.name}", flush=True)
+    return runs
+
+
+def arms_parser(description: str) -> ArgumentParser:
+    """Return a parser of what every benchmark of arms may be asked."""
+    parser = ArgumentParser(description=description)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--scratch", type=Path, help="keeps environments and tables")
+    parser.add_argument(
+        "--arms", nargs="*", default=[], help="default: all; always with this project"
+    )
+    parser.add_argument("--write", action="store_true", help="the page and results")
+    return parser

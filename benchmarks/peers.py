@@ -9,7 +9,6 @@ is told are ratios to this project, round by round. The rows go into results.jso
 table into README.md.
 """
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -17,7 +16,15 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.arms import Arm, ArmFailedError, Told, arms, told_by
+from benchmarks.arms import (
+    Arm,
+    ArmFailedError,
+    Told,
+    arms,
+    arms_parser,
+    runs_in_turn,
+    told_by,
+)
 from benchmarks.conformance import ROOT, table
 from benchmarks.harness import keep, machine, write_part
 
@@ -60,22 +67,6 @@ def compared(each: Iterable[Arm], graph: Path, scratch: Path) -> dict[str, str]:
         name, _, what = line.partition(" ")
         wrong[name] = "; ".join(filter(None, [wrong.get(name), what]))
     return wrong
-
-
-def in_turn(
-    each: Sequence[Arm], graph: Path, scratch: Path, rounds: int
-) -> dict[str, list[Told]]:
-    """Run all arms, again and again."""
-    runs: dict[str, list[Told]] = {arm.name: [] for arm in each}
-    for number in range(rounds):
-        for arm in each:
-            with tempfile.TemporaryDirectory(dir=scratch) as out:
-                run = told_by(arm, RUN, graph, out)
-            runs[arm.name].append(run)
-            print(
-                f"{number + 1}/{rounds} {arm.name}: {run['wall_s']:.1f} s", flush=True
-            )
-    return runs
 
 
 def ratio(mine: Sequence[Told], ours: Sequence[Told], figure: str) -> str:
@@ -136,14 +127,8 @@ def overhead(runs: Mapping[str, Sequence[Told]]) -> Iterator[str]:
 
 def main() -> None:
     """Measure, print, and keep."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arms_parser(__doc__.splitlines()[0])
     parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--scratch", type=Path, help="keeps environments and tables")
-    parser.add_argument(
-        "--arms", nargs="*", default=[], help="default: all; always with this project"
-    )
-    parser.add_argument("--write", action="store_true", help="the page and results")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as nowhere:
         scratch = (given.scratch or Path(nowhere)).resolve()
@@ -156,7 +141,7 @@ def main() -> None:
             wrong = compared(each, graph, Path(answers))
         print("\n".join(f"{name}: {what}" for name, what in wrong.items()), flush=True)
         able = [arm for arm in each if not wrong.get(arm.name, "").startswith("failed")]
-        runs = in_turn(able, graph, scratch, given.rounds)
+        runs = runs_in_turn(able, RUN, graph, scratch=scratch, rounds=given.rounds)
     command = (
         f"python -m benchmarks.peers --scale {given.scale:g} --rounds {given.rounds}"
     )

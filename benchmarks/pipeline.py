@@ -9,32 +9,18 @@ of its own. What is told are ratios to this project, round by round; what an arm
 do, or does wrong, is told with its own words.
 """
 
-import argparse
 import statistics
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.arms import Arm, Told, arms, told_by
+from benchmarks.arms import Arm, Told, arms, arms_parser, runs_in_turn
 from benchmarks.conformance import table
 from benchmarks.harness import keep, machine, write_part
 
 DAILY = Path(__file__).with_name("daily")
 RUN = "benchmarks.daily.run"
 FAILED = "failed"
-
-
-def in_turn(
-    each: Sequence[Arm], scratch: Path, days: int, rounds: int
-) -> dict[str, list[Told]]:
-    """Run all arms, again and again."""
-    runs: dict[str, list[Told]] = {arm.name: [] for arm in each}
-    for number in range(rounds):
-        for arm in each:
-            with tempfile.TemporaryDirectory(dir=scratch) as out:
-                runs[arm.name].append(told_by(arm, RUN, out, str(days)))
-            print(f"{number + 1}/{rounds} {arm.name}", flush=True)
-    return runs
 
 
 def cell(mine: Sequence[Told], ours: Sequence[Told], part: str) -> str:
@@ -82,20 +68,16 @@ def failures(each: Sequence[Arm], runs: Mapping[str, Sequence[Told]]) -> Iterato
 
 def main() -> None:
     """Measure, print, and keep."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arms_parser(__doc__.splitlines()[0])
     parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--scratch", type=Path, help="keeps the environments")
-    parser.add_argument(
-        "--arms", nargs="*", default=[], help="default: all; always with this project"
-    )
-    parser.add_argument("--write", action="store_true", help="the page and results")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as nowhere:
         scratch = (given.scratch or Path(nowhere)).resolve()
         scratch.mkdir(parents=True, exist_ok=True)
         each = list(arms(DAILY, given.arms, scratch / "daily-environments"))
-        runs = in_turn(each, scratch, given.days, given.rounds)
+        runs = runs_in_turn(
+            each, RUN, str(given.days), scratch=scratch, rounds=given.rounds
+        )
     command = (
         f"python -m benchmarks.pipeline --days {given.days} --rounds {given.rounds}"
     )

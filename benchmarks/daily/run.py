@@ -1,4 +1,4 @@
-"""Run one arm in this process: `python -m benchmarks.daily.run ARM OUT DAYS`.
+"""Run one arm in this process: `python -m benchmarks.daily.run ARM DAYS OUT`.
 
 What is printed is one line of JSON: of each part, the seconds that it took, or why it
 came to nothing. A part that leaves other rows than it should has failed, too.
@@ -91,7 +91,7 @@ def _cpu_s() -> float:
 
 def main() -> None:
     """Run all parts, and tell what they took."""
-    arm, out, days = sys.argv[1], Path(sys.argv[2]), DAYS[: int(sys.argv[3])]
+    arm, days, out = sys.argv[1], DAYS[: int(sys.argv[2])], Path(sys.argv[3])
     module = importlib.import_module(f"benchmarks.daily.arms.{arm}")
     daily, year = Daily(module, out / "days"), Daily(module, out / "year")
     late = days[:: max(len(days) // LATE, 1)]

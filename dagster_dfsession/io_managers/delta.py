@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from dagster_dfsession.delta.maintained import MaintenanceResult
 
 
+_MODE: WriteMode = "overwrite"
+_SCHEMA_MODE: SchemaMode = "strict"
+
+
 class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
     """Each asset is a Delta table below `root_uri`, at the place its key names.
 
@@ -53,14 +57,14 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
     # Made by factories, as the session resource's: a launch that gives another address
     # must not turn the definition's `append` into `overwrite`.
     mode: WriteMode = Field(
-        default_factory=lambda: "overwrite",
+        default_factory=lambda: _MODE,
         description=(
             "What a write does to old rows: overwrite (the default), append, merge "
             "(the asset's metadata says how), error, ignore."
         ),
     )
     schema_mode: SchemaMode = Field(
-        default_factory=lambda: "strict",
+        default_factory=lambda: _SCHEMA_MODE,
         description=(
             "What a write may do to the columns: strict (the default), merge or "
             "overwrite."
@@ -74,7 +78,7 @@ class DataFusionDeltaIOManager(dg.ConfigurableIOManager):
         def __init__(self, **fields: Any) -> None:
             """Take the config classes of dagster-deltalake as storage options too."""
             # What has a value is shown in the launchpad.
-            shown = {"mode": "overwrite", "schema_mode": "strict"}
+            shown = {"mode": _MODE, "schema_mode": _SCHEMA_MODE}
             super().__init__(**{**shown, **with_plain_options(fields)})
 
     @contextlib.contextmanager
