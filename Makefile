@@ -50,7 +50,7 @@ docs: $(READY)  ## write what is generated of docs and README.md
 	$(BIN)/python docs/commands.py
 
 # By itself, as Ray takes a gigabyte.
-scale: $(SCALE_VENV)/ready  ## steps on Dask and on Ray, all of TPC-H and the demo
+scale: $(SCALE_VENV)/ready  ## steps and runs on Dask and Ray: TPC-H, the demo, kills; takes half an hour
 	DFSESSION_SCALE=all $(SCALE_VENV)/bin/python -m pytest tests/scale \
 		-o timeout=1200 --inline-snapshot=disable --durations=0
 
@@ -90,7 +90,7 @@ $(READY): pyproject.toml .ci/constraints.txt
 $(SCALE_VENV)/ready: pyproject.toml .ci/constraints.txt
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --constraint .ci/constraints.txt --editable '.[test]' \
-		'dagster-ray>=0.4.8,<1' 'ray[default]>=2.60'
+		'dagster-aws>=0.29,<1' 'dagster-ray>=0.4.8,<1' 'ray[default]>=2.60'
 	@touch $@
 
 $(DAGSTER_DIR)/dagster.yaml: demo/dagster.yaml

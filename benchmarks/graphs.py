@@ -5,6 +5,10 @@
 Each arm is a process of its own; what counts is CPU time from the imports on, until
 Dagster has its repository.
 
+* `specs`: as many `dagster.AssetSpec`, which nothing computes: what Dagster takes if an
+  asset has no op.
+* `parts`: as many `dagster.AssetsDefinition` of an `OpDefinition` and a spec each, the
+  least that an asset with a step of its own takes.
 * `decorated`: as many functions under `@dagster.asset` that do nothing, each with a
   dependency, a group and a description: Dagster's own share.
 * `files`: `load_sql_assets`.
@@ -17,7 +21,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +81,45 @@ def decorated(count: int) -> list[dg.AssetsDefinition]:
     ]
 
 
+def specs(count: int) -> list[dg.AssetSpec]:
+    """Return as many assets that nothing computes."""
+    return [
+        dg.AssetSpec(
+            dg.AssetKey(key),
+            deps=[dg.AssetKey(reads)],
+            group_name=f"g{at % CHAINS}",
+            description=f"Step {at} of a chain, one row a user.",
+        )
+        for at, key, reads in chained(count)
+    ]
+
+
+def parts(count: int) -> list[dg.AssetsDefinition]:
+    """Return as many assets that do nothing, without a decorator."""
+
+    def nothing(
+        context: dg.OpExecutionContext, inputs: Any
+    ) -> Iterator[dg.Output[None]]:
+        del context, inputs
+        yield dg.Output(None)
+
+    after = dg.In(dg.Nothing)
+    return [
+        dg.AssetsDefinition(
+            node_def=dg.OpDefinition(
+                nothing,
+                name=spec.key.to_python_identifier(),
+                ins={"upstream": after},
+                outs={"result": dg.Out()},
+            ),
+            keys_by_input_name={"upstream": next(iter(spec.deps)).asset_key},
+            keys_by_output_name={"result": spec.key},
+            specs=[spec],
+        )
+        for spec in specs(count)
+    ]
+
+
 def load(arm: str, root: Path, count: int) -> dict[str, Any]:
     """Load the location in this process; return the CPU time in milliseconds."""
     plans = {"cache": {"plans": {"kind": "disk", "directory": str(root / "plans")}}}
@@ -86,9 +129,14 @@ def load(arm: str, root: Path, count: int) -> dict[str, Any]:
     load_sql_assets(root / "one", external=["raw/events"])
     decorated(1)
     started = time.process_time()
-    assets: list[Any] = (
-        decorated(count)
-        if arm == "decorated"
+    bare: dict[str, Callable[[int], Sequence[Any]]] = {
+        "specs": specs,
+        "parts": parts,
+        "decorated": decorated,
+    }
+    assets: Sequence[Any] = (
+        bare[arm](count)
+        if arm in bare
         else load_sql_assets(root / "sql", external=["raw/events"], session=session)
     )
     made = time.process_time()
@@ -117,7 +165,7 @@ def main() -> None:
         write_files(root / "sql", given.files)
         write_files(root / "one", 1)
         ms("kept")
-        arms = ("decorated", "files", "kept")
+        arms = ("specs", "parts", "decorated", "files", "kept")
         taken = in_turn({arm: lambda a=arm: ms(a) for arm in arms}, rounds=given.rounds)  # type: ignore[misc]  # mypy takes no default of a lambda for one
     finally:
         shutil.rmtree(root)

@@ -5,8 +5,8 @@
 Two assets, rows and their totals, with a partition a day: a run for each day, some days
 again because data came late, all days in one run, and single rows asked for as a
 dashboard does. Every round runs all arms in turn, each in a process and an environment
-of its own. What is told are ratios to this project, round by round; what an arm cannot
-do, or does wrong, is told with its own words.
+of its own. What is told are the seconds of this project, and of the others the ratios
+to it, round by round; what an arm cannot do, or does wrong, is told with its own words.
 """
 
 import statistics
@@ -24,21 +24,26 @@ FAILED = "failed"
 
 
 def cell(mine: Sequence[Told], ours: Sequence[Told], part: str) -> str:
-    """Return the ratios of the wall and the CPU time of a part to ours."""
+    """Return the ratios of the wall and the CPU time of a part to ours.
+
+    Of ours, that is the seconds themselves.
+    """
     if any(FAILED in run[part] for run in (*mine, *ours)):
         return FAILED
-    ratios = {
-        figure: [
-            a[part][figure] / b[part][figure] for a, b in zip(mine, ours, strict=True)
+    wall, cpu = (
+        [
+            a[part][figure] / (1 if mine is ours else b[part][figure])
+            for a, b in zip(mine, ours, strict=True)
         ]
         for figure in ("wall_s", "cpu_s")
-    }
-    wall, cpu = ratios["wall_s"], ratios["cpu_s"]
-    low, high = min(wall), max(wall)
-    return (
-        f"{statistics.median(wall):.2f} ({low:.2f} to {high:.2f}), "
-        f"CPU {statistics.median(cpu):.2f}"
     )
+    unit = " s" if mine is ours else ""
+    return f"{spread(wall)}{unit}, CPU {spread(cpu)}{unit}"
+
+
+def spread(found: Sequence[float]) -> str:
+    """Return the median of some figures, and the least and the greatest of them."""
+    return f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
 
 
 def page(each: Sequence[Arm], runs: Mapping[str, Sequence[Told]], command: str) -> str:

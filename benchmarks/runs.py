@@ -2,11 +2,14 @@
 
     python -m benchmarks.runs --assets 1000
 
-Both arms write as many small Delta tables in one process, each made of another one, and
+All arms write as many small Delta tables in one process, each made of another one, and
 keep their events in memory. CPU time and resident memory are read as each step ends; a
 window is a tenth of the run.
 
 * `bare`: functions under `@dagster.asset`: a SessionContext, `write_deltalake`.
+* `told`: the same functions return their frames to an IO manager, which writes them and
+  adds to each the metadata that this package gave to one asset: what Dagster holds of
+  such a run.
 * `files`: a folder of SQL files, with this package's session and IO manager.
 """
 
@@ -18,12 +21,13 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
 import pyarrow as pa
-from datafusion import SessionContext
+from datafusion import DataFrame, SessionContext
 from deltalake import DeltaTable, write_deltalake
 
 from benchmarks.graphs import chained, write_files
@@ -63,27 +67,59 @@ class Ticks(logging.Handler):
             self.noted.append(Tick(cpu, pages * _PAGE, handles))
 
 
-def bare(root: Path, count: int) -> list[dg.AssetsDefinition]:
-    """Return the assets without this package."""
+def bare(root: Path, count: int, *, returned: bool) -> list[dg.AssetsDefinition]:
+    """Return the assets without this package, which write or return their frames."""
+    # A frame over a Delta table needs its session to be there until it is written.
+    shared = SessionContext()
 
     def asset(
         at: int, key: tuple[str, str], reads: tuple[str, str]
     ) -> dg.AssetsDefinition:
-        @dg.asset(name=key[1], key_prefix=key[0], deps=[dg.AssetKey(reads)])
-        def made() -> None:
-            ctx = SessionContext()
-            ctx.register_table("t", DeltaTable(root.joinpath(*reads)))
-            frame = ctx.sql(
-                "SELECT user_id, sum(amount) AS amount FROM t "  # noqa: S608  # a number
-                f"WHERE amount > {at} GROUP BY user_id"
-            )
-            batches = (each.to_pyarrow() for each in frame.execute_stream())
-            rows = pa.RecordBatchReader.from_batches(frame.schema(), batches)
-            write_deltalake(root.joinpath(*key), rows, mode="overwrite")
+        def framed() -> DataFrame:
+            return planned(shared, at, root.joinpath(*reads))
 
-        return made
+        def written() -> None:
+            ctx = SessionContext()
+            write(planned(ctx, at, root.joinpath(*reads)), root.joinpath(*key))
+
+        made = dg.asset(name=key[1], key_prefix=key[0], deps=[dg.AssetKey(reads)])
+        return made(framed if returned else written)
 
     return [asset(*each) for each in chained(count)]
+
+
+def planned(ctx: SessionContext, at: int, table: Path) -> DataFrame:
+    """Return the frame of an asset."""
+    ctx.register_table("t", DeltaTable(table))
+    frame = ctx.sql(
+        "SELECT user_id, sum(amount) AS amount FROM t "  # noqa: S608  # a number
+        f"WHERE amount > {at} GROUP BY user_id"
+    )
+    ctx.deregister_table("t")
+    return frame
+
+
+def write(frame: DataFrame, place: Path) -> None:
+    """Write a frame as it comes."""
+    batches = (each.to_pyarrow() for each in frame.execute_stream())
+    rows = pa.RecordBatchReader.from_batches(frame.schema(), batches)
+    write_deltalake(place, rows, mode="overwrite")
+
+
+class Telling(dg.IOManager):
+    """Writes frames, and tells the same of each."""
+
+    def __init__(self, root: Path, metadata: Mapping[str, Any]) -> None:
+        self._root = root
+        self._metadata = metadata
+
+    def handle_output(self, context: dg.OutputContext, obj: DataFrame) -> None:
+        """Write a frame."""
+        write(obj, self._root.joinpath(*context.asset_key.path))
+        context.add_output_metadata(self._metadata)
+
+    def load_input(self, context: dg.InputContext) -> None:
+        """Load nothing: the assets read by themselves."""
 
 
 def run(arm: str, root: Path, count: int) -> list[Tick]:
@@ -104,21 +140,33 @@ def run(arm: str, root: Path, count: int) -> list[Tick]:
     )
     write_deltalake(lake / "raw" / "events", events)
     session = DataFusionSessionResource(preset="dev")
-    manager = DataFusionDeltaIOManager(session=session, root_uri=str(lake))
-    assets: list[Any] = (
-        bare(lake, count)
-        if arm == "bare"
-        else load_sql_assets(root / "sql", external=["raw/events"], session=session)
+    ours = DataFusionDeltaIOManager(session=session, root_uri=str(lake))
+    files: list[Any] = load_sql_assets(
+        root / "sql", external=["raw/events"], session=session
     )
-    definitions = dg.Definitions(
-        assets=assets,
-        resources={"dfsession": session, "io_manager": manager},
-        loggers={"ticks": ticking},
-    )
-    with dg.DagsterInstance.ephemeral() as instance:
-        definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-            instance=instance, run_config={"loggers": {"ticks": {}}}
+
+    def executed(assets: Sequence[Any], manager: Any) -> dg.ExecuteInProcessResult:
+        definitions = dg.Definitions(
+            assets=assets,
+            resources={"dfsession": session, "io_manager": manager},
+            loggers={"ticks": ticking},
         )
+        with dg.DagsterInstance.ephemeral() as instance:
+            return (
+                definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+                    instance=instance, run_config={"loggers": {"ticks": {}}}
+                )
+            )
+
+    if arm == "files":
+        executed(files, ours)
+    elif arm == "bare":
+        executed(bare(lake, count, returned=False), ours)
+    else:
+        (made,) = executed(files[:1], ours).get_asset_materialization_events()
+        ticks.noted.clear()
+        told = made.step_materialization_data.materialization.metadata
+        executed(bare(lake, count, returned=True), Telling(lake, told))
     return ticks.noted
 
 
@@ -144,16 +192,15 @@ def main() -> None:
             arm: windows(
                 [Tick(*each) for each in alone("benchmarks.runs", arm, root, count)]
             )
-            for arm in ("bare", "files")
+            for arm in ("bare", "told", "files")
         }
     finally:
         shutil.rmtree(root)
-    print("last asset   CPU ms an asset       memory MiB         handles")
-    for at, (plain, ours) in enumerate(
-        zip(found["bare"], found["files"], strict=True), start=1
-    ):
-        told = "   ".join(f"{a:>7} {b:>7}" for a, b in zip(plain, ours, strict=True))
-        print(f"{at * count // WINDOWS:10}   {told}")
+    print("last asset  " + "".join(f"{arm:>24}" for arm in found))
+    print(12 * " " + len(found) * "  CPU ms   MiB   handles")
+    for at, window in enumerate(zip(*found.values(), strict=True), start=1):
+        told = "".join(f"{cpu:>8}{mib:>9}{open_:>7}" for cpu, mib, open_ in window)
+        print(f"{at * count // WINDOWS:10}  {told}")
     keep(f"run of {count} assets", found)
 
 

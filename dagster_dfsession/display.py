@@ -164,6 +164,8 @@ def wrapped(line: str, chars: int = LINE_CHARS) -> list[str]:
         >>> wrapped("  Filter: a > 1 AND b > 2", 20)
         ['  Filter: a > 1 AND', '      b > 2']
     """
+    if len(line) <= chars and "\t" not in line:
+        return [line.rstrip(" ")]  # most are short, and wrapping takes a while
     indent = line[: len(line) - len(line.lstrip())]
     further = f"{indent}    "[: chars // 2]
     return textwrap.wrap(

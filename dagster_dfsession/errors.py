@@ -104,7 +104,7 @@ class SessionError(DfSessionError):
 
 
 class EngineVersionError(SessionError):
-    """The installed datafusion and deltalake do not work together."""
+    """An engine is of a version that the others, or this package, do not know."""
 
 
 class SettingError(SessionError, ValueError):

@@ -11,12 +11,7 @@ from typing_extensions import Self
 from dagster_dfsession.delta.location import Lake
 from dagster_dfsession.delta.merges import Merge
 from dagster_dfsession.delta.modes import SchemaMode, WriteMode
-from dagster_dfsession.errors import (
-    LocationError,
-    QueryError,
-    did_you_mean,
-    listing,
-)
+from dagster_dfsession.errors import LocationError, QueryError, did_you_mean, listing
 from dagster_dfsession.materialization.artifact import PlanArtifact
 from dagster_dfsession.materialization.compiling import compiled
 from dagster_dfsession.materialization.executing import planned_again
@@ -25,6 +20,7 @@ from dagster_dfsession.materialization.materialize import Materialization
 from dagster_dfsession.materialization.target import Target
 from dagster_dfsession.plan.build import plan_session
 from dagster_dfsession.pool.adhoc import AdhocSessions
+from dagster_dfsession.pool.asking import read_query
 from dagster_dfsession.pool.explaining import explanation
 from dagster_dfsession.pool.reading import bound, explained
 from dagster_dfsession.pool.tables import RunTables
@@ -40,9 +36,9 @@ Level = Literal["plan", "analyze"]
 class LakeSession:
     """A session over the tables of a lake, for scripts, notebooks and commands.
 
-    Nothing happens before it is first used. Then every table that a query names is
-    read at one version, the newest there was when it was first named; a session that
-    is opened later sees newer ones.
+    Nothing happens before it is first used. Then every table that a query names is read
+    at one version, the newest there was when it was first named; a later session sees
+    newer ones.
 
     Attributes:
         plan: What the session is built from.
@@ -95,8 +91,8 @@ class LakeSession:
     ) -> DataFrame:
         """Plan a query over the lake's tables and those given here; nothing runs yet.
 
-        A frame that is collected by its own methods reads every file; `compile` and
-        `execute` it to read those that it needs.
+        A frame that is collected by its own methods reads every file; `stream` it to
+        read those that it needs.
 
         Args:
             query: SQL; `$name` stands for a value of `params`.
@@ -110,6 +106,27 @@ class LakeSession:
         return explained(
             lease.sql(query, params=params, tables=tables), lease, self._tables
         )
+
+    def stream(
+        self,
+        query: str | DataFrame,
+        *,
+        params: Mapping[str, Any] | None = None,
+        **tables: Any,
+    ) -> Result:
+        """Return the rows of a query as they come, of the files that it needs.
+
+        Args:
+            query: As in `compile`.
+            params: As in `sql`.
+            **tables: As in `sql`.
+
+        Raises:
+            QueryError: As `compile`.
+        """
+        run = self._sessions.current
+        with self._sessions.lent(query, params, tables) as lease:
+            return read_query(query, run, lease, params=params, tables=tables)
 
     def table(
         self,
@@ -279,7 +296,5 @@ class LakeSession:
 
 def _check_one_of(what: str, given: str, known: Sequence[str]) -> None:
     if given not in known:
-        raise QueryError(
-            f"there is no {what} {given!r}; known: {listing(known)}."
-            f"{did_you_mean(given, known)}"
-        )
+        said = f"there is no {what} {given!r}; known: {listing(known)}."
+        raise QueryError(said + did_you_mean(given, known))

@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import uuid
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -22,6 +23,7 @@ from dagster_dfsession.config.storage import (
 from dagster_dfsession.errors import SessionError
 from dagster_dfsession.plan.build import SessionPlan, plan_session
 from dagster_dfsession.profile.codec import parse_profile
+from dagster_dfsession.steps.at_once import steps_at_once
 from dagster_dfsession.steps.current import current_scope, current_step
 
 if TYPE_CHECKING:
@@ -136,8 +138,9 @@ class DataFusionSessionResource(dg.ConfigurableResource[Any]):
         lake = None if root_uri is None else Lake(root_uri, options)
         run_id = dagster_run.run_id if dagster_run else f"adhoc{uuid.uuid4().hex}"
         tags = dagster_run.tags if dagster_run else {}
+        counted = partial(steps_at_once, in_run=dagster_run is not None)
         with PROCESS_SESSIONS.cache.of_run(
-            plan, run_id, tags=tags, log=context.log
+            plan, run_id, tags=tags, log=context.log, steps_at_once=counted
         ) as run:
             if lake is not None:
                 run.tables.add_lake(lake)

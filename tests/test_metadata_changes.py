@@ -118,10 +118,19 @@ def test_a_record_that_is_gone_leaves_the_changes_unknown(
     changes()
     [record] = lake.joinpath("_dfsession", "records").iterdir()
     record.unlink()
-    assert changes() == (
+    assert changes(preset="reproducible") == (
         f"unknown: there is no record '_dfsession/records/{record.name}'; it may have "
         "been cleaned up"
     )
+    assert changes(preset="reproducible") == "none"
+
+
+def test_a_session_of_the_same_hash_is_not_compared_with_its_record(
+    changes: Callable[..., str], lake: Path
+) -> None:
+    changes()
+    for record in lake.joinpath("_dfsession", "records").iterdir():
+        record.unlink()
     assert changes() == "none"
 
 
@@ -131,7 +140,7 @@ def test_a_record_that_was_changed_leaves_the_changes_unknown(
     changes()
     [record] = lake.joinpath("_dfsession", "records").iterdir()
     record.write_bytes(b"not a record")
-    assert changes().startswith("unknown: record ")
+    assert changes(preset="reproducible").startswith("unknown: record ")
 
 
 def test_a_materialization_without_a_record_leaves_the_changes_unknown(

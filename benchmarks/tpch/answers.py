@@ -60,7 +60,12 @@ def _are_close(one: Row, other: Row) -> bool:
 
 def rows_of(out: Path, table: str) -> list[Row]:
     """Return the rows of a table that an arm made, in one order for all arms."""
-    columns = _stored(out, table).to_pydict().values()
+    return rows_in(_stored(out, table))
+
+
+def rows_in(table: pa.Table) -> list[Row]:
+    """Return the rows of an answer, in one order for all arms."""
+    columns = table.to_pydict().values()
     rows = zip(*(list(map(_plain, column)) for column in columns), strict=True)
     return sorted(rows, key=_place)
 

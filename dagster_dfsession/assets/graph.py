@@ -150,7 +150,7 @@ def _made(
 ) -> Query | Rehearsal | None:
     query = query_of(definition)
     if query is not None:
-        return Query(query.sql, query.typed_params)
+        return Query(query.sql, query.typed_params, query.engine)
     if metadata.get(ZERO_ROWS) and written is not None and written.is_executable:
         return rehearsal(written, key, resources)
     return None

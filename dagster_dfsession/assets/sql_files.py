@@ -1,5 +1,6 @@
 """A folder of queries as assets."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -147,13 +148,14 @@ def _paths(root: Path) -> list[Path]:
             f"{str(root)!r} is no folder; load_sql_assets takes one with {SUFFIX} "
             f"files in it, seen from {Path.cwd()}"
         )
-    paths = sorted(_seen(root, SUFFIX))
+    seen = sorted(_seen(root))
+    paths = [path for path in seen if path.name.endswith(SUFFIX)]
     if not paths:
         raise CodeLocationError(f"{str(root)!r} has no {SUFFIX} file in it")
     stems = {path.with_suffix("") for path in paths}
     for suffix in SIDECARS:
-        for path in sorted(_seen(root, suffix)):
-            if path.with_suffix("") not in stems:
+        for path in seen:
+            if path.name.endswith(suffix) and path.with_suffix("") not in stems:
                 names = [each.name for each in stems]
                 raise CodeLocationError(
                     f"{path.relative_to(root).as_posix()} describes no query: there is "
@@ -162,11 +164,11 @@ def _paths(root: Path) -> list[Path]:
     return paths
 
 
-def _seen(root: Path, suffix: str) -> Iterator[Path]:
+def _seen(root: Path) -> Iterator[Path]:
     """Yield files; editors and systems hide theirs behind a dot."""
-    for path in root.rglob(f"*{suffix}"):
-        if not any(part.startswith(".") for part in path.relative_to(root).parts):
-            yield path
+    for folder, inner, names in os.walk(root):
+        inner[:] = [each for each in inner if not each.startswith(".")]
+        yield from (Path(folder, each) for each in names if not each.startswith("."))
 
 
 def _keys(external: Iterable[Any]) -> set[dg.AssetKey]:

@@ -24,6 +24,7 @@ from dagster_dfsession.bootstrap.sessions import CheckSessions
 from dagster_dfsession.bootstrap.tables import SmallTables
 from dagster_dfsession.delta.arrow_types import delta_schema
 from dagster_dfsession.delta.contract import Contract, check_columns
+from dagster_dfsession.engines.remote import identity_elsewhere
 from dagster_dfsession.errors import (
     ContractError,
     DfSessionError,
@@ -34,6 +35,7 @@ from dagster_dfsession.errors import (
 from dagster_dfsession.profile.bootstrap import BootstrapProfile
 from dagster_dfsession.profile.session import SessionProfile
 from dagster_dfsession.query.named_tables import named_tables
+from dagster_dfsession.query.planned import Planned
 from dagster_dfsession.query.stream import Execution
 from dagster_dfsession.session.catalog import asset_key
 from dagster_dfsession.session.failures import engine_errors
@@ -153,7 +155,7 @@ class _Check:
         """Return the columns that are made, as they were found before if they were."""
         if isinstance(made, Rehearsal):
             return made.run({each: self._tables[each] for each in made.reads})
-        if made.params:
+        if made.params or made.engine != "datafusion":
             return self._planned(asset, made)
         known = {e: self._tables[e].schema for e in reads if e in self._tables}
         kept = self._sessions.of(asset).kept
@@ -163,6 +165,10 @@ class _Check:
         """Return the columns that are made, as far as the profile wants them made."""
         session = self._sessions.of(asset).session
         frame = session.sql(made.sql, params=made.params)
+        if made.engine == "sail":
+            planned = Planned(frame)
+            with engine_errors(f"planning {asset.key}", session.asked(made.sql)):
+                identity_elsewhere(made.sql, planned, session.snapshot())
         if self._profile.mode == "plan":
             with engine_errors(f"planning {asset.key}", session.asked(made.sql)):
                 frame.optimized_logical_plan()

@@ -36,6 +36,9 @@ def mended(
     Returns:
         All errors, and the columns that the query would make; None: it cannot be told.
     """
+    if error.kind == "dialect":  # it plans here, and another engine is to run it
+        found = _planned(session, query, {}, tables)
+        return (error,), found if isinstance(found, pa.Schema) else None
     errors = [error]
     columns = {key: tables[key].schema for key in sorted(reads)}
     while isinstance(errors[-1], ColumnNotFoundError) and len(errors) < _MOST:

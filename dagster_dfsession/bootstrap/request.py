@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from dagster_dfsession.profile.sail import EngineName
 from dagster_dfsession.profile.session import SessionProfile
 
 
@@ -16,10 +17,12 @@ class Query(msgspec.Struct, frozen=True):
         sql: The query; it finds other assets as a session does, by their keys.
         params: Values by name. A typed NULL of Arrow stands for a value that only a
             run has.
+        engine: What will run it.
     """
 
     sql: str
     params: Mapping[str, Any] = {}
+    engine: EngineName = "datafusion"
 
 
 class Rehearsal(msgspec.Struct, frozen=True):

@@ -47,6 +47,8 @@ class DataFiles:
     def __init__(self, table: DeltaTable, location: Location) -> None:
         self._table = table
         self.location = location
+        self._described: dict[tuple[str, str], pa.Array[Any] | None] = {}
+        self._doubtful: dict[str, bool] = {}
 
     @property
     def count(self) -> int:
@@ -82,7 +84,7 @@ class DataFiles:
         """Bytes of each file."""
         return self._actions.column("size_bytes").combine_chunks()
 
-    @property
+    @functools.cached_property
     def rows(self) -> "pa.Array[Any]":
         """Rows of each file; NULL where its writer did not count them."""
         return self._actions.column("num_records").combine_chunks()
@@ -96,22 +98,22 @@ class DataFiles:
 
     def partition_values(self, column: str) -> "pa.Array[Any]":
         """Return the value that a partition column has in each file."""
-        values = self._described("partition", column)
+        values = self._description("partition", column)
         if values is None:
             raise KeyError(column)
         return values
 
     def least(self, column: str) -> "pa.Array[Any] | None":
         """Return each file's least value of a column; None: no file tells."""
-        return self._described("min", column)
+        return self._description("min", column)
 
     def greatest(self, column: str) -> "pa.Array[Any] | None":
         """Return each file's greatest value of a column; None: no file tells."""
-        return self._described("max", column)
+        return self._description("max", column)
 
     def nulls(self, column: str) -> "pa.Array[Any] | None":
         """Return how many NULLs of a column each file has; None: no file tells."""
-        return self._described("null_count", column)
+        return self._description("null_count", column)
 
     def has_doubtful_values(self, column: str) -> bool:
         """Whether the log's readers take other values for those of a partition column.
@@ -119,6 +121,11 @@ class DataFiles:
         A NULL may be the empty text, which only the directory tells; binary values
         come out as their escapes.
         """
+        if column not in self._doubtful:
+            self._doubtful[column] = self._has_doubtful_values(column)
+        return self._doubtful[column]
+
+    def _has_doubtful_values(self, column: str) -> bool:
         values = self.partition_values(column)
         if not pa.types.is_string(values.type):
             return pa.types.is_binary(values.type)
@@ -174,7 +181,12 @@ class DataFiles:
         with delta_errors(self.location.uri, self.location.secrets):
             return pa.table(self._table.get_add_actions())
 
-    def _described(self, what: str, column: str) -> "pa.Array[Any] | None":
+    def _description(self, what: str, column: str) -> "pa.Array[Any] | None":
+        if (what, column) not in self._described:
+            self._described[what, column] = self._read(what, column)
+        return self._described[what, column]
+
+    def _read(self, what: str, column: str) -> "pa.Array[Any] | None":
         described = self._descriptions.get(what)
         if described is None:
             return None

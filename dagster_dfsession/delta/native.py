@@ -136,29 +136,28 @@ class NativeScans:
         Without files there is one group, whose values no row will have.
         """
         used = sorted(choice.used)
-        columns = [self._values(column) for column in used]
+        columns = [self._values(column, choice) for column in used]
         texts = [column.to_pylist() for column in columns]
         found: dict[tuple[Any, ...], list[int]] = {}
-        for index in choice.indices:
-            found.setdefault(tuple(text[index] for text in texts), []).append(index)
+        for place, _ in enumerate(choice.indices):
+            found.setdefault(tuple(text[place] for text in texts), []).append(place)
         return [
             (
                 {
-                    name: column[indices[0]]
-                    if indices
-                    else pa.scalar(None, column.type)
+                    name: column[places[0]] if places else pa.scalar(None, column.type)
                     for name, column in zip(used, columns, strict=True)
                 },
-                indices,
+                [choice.indices[place] for place in places],
             )
-            for indices in found.values() or [[]]
+            for places in found.values() or [[]]
         ]
 
-    def _values(self, column: str) -> "pa.Array[Any]":
-        """Return a partition column's value in each file, typed as queries see it."""
-        return self._files.partition_values(column).cast(
-            self._schema.field(column).type
-        )
+    def _values(self, column: str, choice: FileChoice) -> "pa.Array[Any]":
+        """Return a partition column's value in each chosen file, as queries see it."""
+        chosen = pa.array(choice.indices, pa.int64())
+        # Taken before they are cast: of views, Arrow takes none.
+        values = self._files.partition_values(column).take(chosen)
+        return values.cast(self._schema.field(column).type)
 
     def _scan(
         self,
@@ -189,15 +188,9 @@ class NativeScans:
 
     def _joined(self, choice: FileChoice) -> DataFrame:
         scan = self._template.scan([self._files.url(i) for i in choice.indices])
-        used, chosen = sorted(choice.used), pa.array(choice.indices, pa.int64())
+        used = sorted(choice.used)
         names = [self._files.name(index) for index in choice.indices]
-        # Taken before they are cast: of views, Arrow takes none.
-        values = [
-            self._files.partition_values(column)
-            .take(chosen)
-            .cast(self._schema.field(column).type)
-            for column in used
-        ]
+        values = [self._values(column, choice) for column in used]
         listed = f"{_OWN}_listed"
         own = [f"{_OWN}_{number}" for number, _ in enumerate(used)]
         listing = pa.RecordBatch.from_arrays(

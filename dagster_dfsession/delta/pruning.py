@@ -26,11 +26,17 @@ EXACT_DIGITS = 15
 
 
 class Compare(msgspec.Struct, frozen=True):
-    """The column compares so with the value, a scalar of the column's type."""
+    """The column compares so with the value.
+
+    Attributes:
+        value: A scalar of the column's type.
+        cast: The column is cast to the value's type first.
+    """
 
     column: str
     operator: Operator
     value: Any
+    cast: bool = False
 
 
 class Missing(msgspec.Struct, frozen=True):
@@ -95,11 +101,11 @@ def may_match(condition: Condition, files: DataFiles) -> Mask:
         1
     """
     if isinstance(condition, AllOf):
-        masks = (may_match(part, files) for part in condition.parts)
-        return functools.reduce(pc.and_, masks, _every(files))
+        masks = [may_match(part, files) for part in condition.parts]
+        return functools.reduce(pc.and_, masks) if masks else _every(files)
     if isinstance(condition, AnyOf):
-        masks = (may_match(part, files) for part in condition.parts)
-        return functools.reduce(pc.or_, masks)
+        parts = (may_match(part, files) for part in condition.parts)
+        return functools.reduce(pc.or_, parts)
     try:
         if condition.column in files.partition_columns:
             return _by_partition(condition, files)
@@ -120,19 +126,22 @@ def _by_partition(condition: Compare | Missing | Present, files: DataFiles) -> M
         return values.is_null()
     if isinstance(condition, Present) or pa.types.is_floating(values.type):
         return values.is_valid()  # NaN and -0.0 compare otherwise in the engine
-    compare = _COMPARISONS[condition.operator]
-    return _filled(compare(values, condition.value.cast(values.type)), unknown=False)
+    plain = _plain(condition, values.type)
+    if plain is None:
+        return _every(files)
+    compare = _COMPARISONS[plain.operator]
+    return _filled(compare(values, plain.value.cast(values.type)), unknown=False)
 
 
 def _by_statistics(condition: Compare | Missing | Present, files: DataFiles) -> Mask:
     nulls, every = files.nulls(condition.column), _every(files)
     if nulls is None:
-        some, some_null = every, every
+        some = every
     else:
-        some = _filled(pc.not_equal(nulls, files.rows), unknown=True)
-        some_null = _filled(pc.not_equal(nulls, pa.scalar(0)), unknown=True)
+        none = pa.scalar(0) if isinstance(condition, Missing) else files.rows
+        some = _filled(pc.not_equal(nulls, none), unknown=True)
     if isinstance(condition, Missing):
-        return some_null
+        return some
     least, greatest = files.least(condition.column), files.greatest(condition.column)
     if (
         isinstance(condition, Present)
@@ -141,7 +150,38 @@ def _by_statistics(condition: Compare | Missing | Present, files: DataFiles) -> 
         or not _is_exact(least.type)
     ):
         return some
-    return pc.and_(some, _within(condition, least, greatest, every))
+    plain = _plain(condition, least.type)
+    if plain is None:
+        return some
+    return pc.and_(some, _within(plain, least, greatest, every))
+
+
+def is_moment(found: pa.DataType) -> bool:
+    """Whether it is the type of a date and a time in no time zone.
+
+    Examples:
+        >>> is_moment(pa.timestamp("ns")), is_moment(pa.timestamp("us", "UTC"))
+        (True, False)
+    """
+    return pa.types.is_timestamp(found) and found.tz is None
+
+
+def _plain(condition: Compare, found: pa.DataType) -> Compare | None:
+    """Return a comparison of the column as it is; None: there is none.
+
+    A date that is cast to a moment is the beginning of its day.
+    """
+    if not condition.cast:
+        return condition
+    if not (pa.types.is_date32(found) and is_moment(condition.value.type)):
+        return None
+    day = pc.floor_temporal(condition.value, unit="day")
+    operator = condition.operator
+    if day != condition.value:
+        if operator in ("=", "!="):
+            return None
+        operator = "<=" if operator in ("<", "<=") else ">"
+    return Compare(condition.column, operator, day.cast(found))
 
 
 def _within(

@@ -25,7 +25,11 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """With the version."""
+        """With the version.
+
+        Raises:
+            SessionError: Only the engine knows it, and cannot be reached.
+        """
 
     def execute(
         self,

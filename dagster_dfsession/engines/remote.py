@@ -12,6 +12,7 @@ from dagster_dfsession.engines.columns import Columns
 from dagster_dfsession.engines.parity import check_parity
 from dagster_dfsession.engines.port import Engine, TableAt
 from dagster_dfsession.engines.sail.dialect import check_dialect
+from dagster_dfsession.engines.sail.text import path_of
 from dagster_dfsession.errors import QueryError, SessionError, listing
 from dagster_dfsession.pool.asking import optimizing_errors, plan_query
 from dagster_dfsession.pool.changed import ChangedTable
@@ -19,9 +20,10 @@ from dagster_dfsession.pool.inputs import Narrowing, tables_spelt
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.run import RunSession
 from dagster_dfsession.pool.tables import OpenedTable
-from dagster_dfsession.query.identity import plan_identity
+from dagster_dfsession.query.identity import PlanIdentity, plan_identity
 from dagster_dfsession.query.planned import Planned
 from dagster_dfsession.query.scans import SCAN
+from dagster_dfsession.session.runtime import SessionRuntime
 
 SAIL = "sail"
 INSTALL = "pip install 'dagster-dfsession[sail]'"
@@ -90,7 +92,7 @@ class RemoteQuery:
         return capsule
 
     def __repr__(self) -> str:
-        return f"<RemoteQuery on {self.engine.name} over {listing(self.tables)}>"
+        return f"<RemoteQuery over {listing(self.tables)}>"
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         tables = {
@@ -126,15 +128,7 @@ def plan_remote(
     frame = plan_query(query, run, lease, params=params, tables={})
     planned = Planned(frame)
     with optimizing_errors(frame, "planning", lease):
-        runtime = lease.session.snapshot()
-        identity = plan_identity(planned, runtime, scoped={})
-    if identity.functions:
-        raise QueryError(
-            f"the query calls {listing(identity.functions)}, which Sail does not have: "
-            "functions of Python run in this process alone. Compute that column in an "
-            "asset of its own, upstream, that runs on datafusion"
-        )
-    check_dialect(query, planned, runtime.settings)
+        identity = identity_elsewhere(query, planned, lease.session.snapshot())
     spelt = {*identity.tables, *SCAN.findall(planned.composed)}
     opened = tables_spelt(spelt, lease.loaded, run.tables)
     if unknown := spelt - opened.keys():
@@ -156,8 +150,35 @@ def plan_remote(
     )
 
 
+def identity_elsewhere(
+    query: str, planned: Planned, runtime: SessionRuntime
+) -> PlanIdentity:
+    """Return what a query is, unless Sail would silently read it otherwise.
+
+    Args:
+        query: Its text.
+        planned: The same, planned here.
+        runtime: The session it was planned in.
+
+    Raises:
+        QueryError: It calls functions of Python, or the two engines would answer it
+            differently; under `engine_errors` of the caller, it does not optimize.
+    """
+    identity = plan_identity(planned, runtime, scoped={})
+    if identity.functions:
+        error = QueryError(
+            f"the query calls {listing(identity.functions)}, which Sail does not have: "
+            "functions of Python run in this process alone. Compute that column in an "
+            "asset of its own, upstream, that runs on datafusion"
+        )
+        error.kind = "dialect"
+        raise error
+    check_dialect(query, planned, runtime.settings)
+    return identity
+
+
 def _check_table(name: str, table: OpenedTable, lease: Lease) -> None:
-    """Refuse a table of which Sail would read something else than the step is given."""
+    """Refuse a table of which Sail reads nothing, or another part than the step."""
     loaded = lease.loaded.get(table.name)
     if isinstance(table, ChangedTable) or (
         loaded is not None
@@ -172,6 +193,7 @@ def _check_table(name: str, table: OpenedTable, lease: Lease) -> None:
             f"{name!r} has the feature {table.files.reader_feature} of Delta Lake, "
             "which Sail may not know; run the query on datafusion"
         )
+    path_of(table.location)
 
 
 def _adapter() -> ModuleType:

@@ -176,7 +176,9 @@ def _query(
     if determinism == "canonical":
         runs = pinned_frame(runs, lease.session)
     keys = sort_keys(runs.schema().names, sort_by, determinism)
-    execution = Execution(sorted_frame(runs, keys), f"computing {asset}")
+    execution = Execution(
+        sorted_frame(runs, keys), f"computing {asset}", schema=reading.schema
+    )
     return Output(
         reader=execution.reader,
         execution=execution,

@@ -42,9 +42,9 @@ def within_budget(
         else value
         for key, value in entries.items()
     }
-    sizes = sizes_of(cut)
-    if _over(sizes, budget) <= 0:
+    if size_of(cut) <= budget:
         return cut
+    sizes = sizes_of(cut)
     tight = {
         key: fewer_rows(entries[key], ROWS_IF_TIGHT)
         for key in (SETTINGS, UDFS, INPUTS)

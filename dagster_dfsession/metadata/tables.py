@@ -69,4 +69,5 @@ def udfs_table(session: SessionRuntime) -> dg.TableMetadataValue:
         for entry in session.functions.entries
     )
     columns = ("name", "kind", "signature", "volatility", "digest", "origin")
-    return table_of(rows, columns)
+    # What the columns of an empty table are called takes a tenth of all metadata.
+    return table_of(rows, columns if session.functions.entries else columns[:1])

@@ -93,6 +93,16 @@ RULES: tuple[tuple[str, str, _Text], ...] = (
     ("execution.collect_statistics", "execution.collect_statistics", _plain),
     ("execution.prefer_hash_join", "optimizer.prefer_hash_join", _plain),
     (
+        "joins.collect_left_bytes",
+        "optimizer.hash_join_single_partition_threshold",
+        _plain,
+    ),
+    (
+        "joins.collect_left_rows",
+        "optimizer.hash_join_single_partition_threshold_rows",
+        _plain,
+    ),
+    (
         "execution.repartition_file_min_size",
         "optimizer.repartition_file_min_size",
         _plain,

@@ -79,13 +79,34 @@ class AdhocSessions:
             QueryError: It does not plan, or a frame came with `params` or `tables`.
             UnsupportedTypeError: It is no query.
         """
+        with self.lent(query, params, tables) as lease:
+            if isinstance(query, str):
+                yield lease.sql(query, params=params, tables=tables), lease
+            else:
+                yield query, lease
+
+    @contextlib.contextmanager
+    def lent(
+        self,
+        query: str | DataFrame,
+        params: Mapping[str, Any] | None,
+        tables: Mapping[str, Any],
+    ) -> Iterator[Lease]:
+        """Lend the current session to a query; data of its own goes with the lease.
+
+        Raises:
+            QueryError: A frame came with `params` or `tables`.
+            UnsupportedTypeError: It is no query.
+        """
         common = self.common_lease()
         if isinstance(query, str):
             # What an earlier table(name, version=) has opened, the common one knows.
-            own = self.lease(self.current) if tables else None
-            with own or contextlib.nullcontext():
-                lease = own or common
-                yield lease.sql(query, params=params, tables=tables), lease
+            with (
+                self.lease(self.current)
+                if tables
+                else contextlib.nullcontext(common) as lease
+            ):
+                yield lease
             return
         if not isinstance(query, DataFrame):
             raise UnsupportedTypeError(
@@ -97,7 +118,7 @@ class AdhocSessions:
                 "params and tables were given with a frame, which has its values and "
                 "tables already; they go with SQL"
             )
-        yield query, common
+        yield common
 
     def close(self) -> None:
         """Close every session; used again, they start anew."""

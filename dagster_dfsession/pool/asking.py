@@ -79,7 +79,13 @@ def read_query(
             with run.trace.current():
                 _record(execution, text, lease)
 
-        return Result(reading.frame, f"reading {what}", ended=ended)
+        return Result(
+            reading.frame,
+            f"reading {what}",
+            schema=reading.schema,
+            ended=ended,
+            loop=lambda: run.event_loop,
+        )
 
 
 def _planned(

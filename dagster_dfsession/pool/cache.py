@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 
 from dagster_dfsession.errors import PoolError, PoolExhaustedError
 from dagster_dfsession.plan.build import SessionPlan
-from dagster_dfsession.pool.run import NO_TAGS, RunSession
+from dagster_dfsession.pool.run import NO_TAGS, RunSession, alone
 from dagster_dfsession.pool.tables import RunTables
 from dagster_dfsession.session.system import Row
 from dagster_dfsession.telemetry.measures import CACHE_HITS, CACHE_MISSES, count
@@ -119,6 +119,7 @@ class SessionCache:
         *,
         tags: Mapping[str, str] = NO_TAGS,
         log: Writes | None = None,
+        steps_at_once: Callable[[], int] = alone,
     ) -> Iterator[RunSession]:
         """Hold the session of a run and a plan for the length of a block.
 
@@ -127,11 +128,19 @@ class SessionCache:
             run_id: Dagster's run id, or a made-up one outside a run.
             tags: As for `RunSession`.
             log: As for `RunSession`.
+            steps_at_once: As for `RunSession`.
         """
 
         def make() -> RunSession:
             tables = self.tables(run_id, plan)
-            return RunSession(plan, run_id, tables=tables, tags=tags, log=log)
+            return RunSession(
+                plan,
+                run_id,
+                tables=tables,
+                tags=tags,
+                log=log,
+                steps_at_once=steps_at_once,
+            )
 
         with self.holding((run_id, plan.fingerprint), make) as run:
             yield run

@@ -60,11 +60,13 @@ class Reading(msgspec.Struct, frozen=True):
 
     Attributes:
         frame: What to execute.
+        schema: The columns of its rows.
         tables: How it reads each of its tables.
         why_composed: Why the query runs as it was composed; None: it does not.
     """
 
     frame: DataFrame
+    schema: pa.Schema
     tables: Mapping[TableName, TableRead]
     why_composed: str | None
 
@@ -100,12 +102,13 @@ def bound(
         reads, scans = _reads(composed, lease, named, by_name=by_name)
         again = _again(frame, composed, lease, named, scans)
         if isinstance(again, str):
-            return _as_composed(frame, reads, again)
+            return _as_composed(frame, composed.schema, reads, again)
         # To optimize a plan for nothing would take as long as all the rest of this.
         asks = FILE_NAME in again.composed
         if not (asks and names_files_late(again.frame, again.text)):
-            return Reading(frame=again.frame, tables=reads, why_composed=None)
-    return _as_composed(frame, reads, "its plan asks for names of files too late")
+            return Reading(again.frame, composed.schema, reads, why_composed=None)
+    late = "its plan asks for names of files too late"
+    return _as_composed(frame, composed.schema, reads, late)
 
 
 def explained(frame: DataFrame, lease: Lease, tables: RunTables) -> DataFrame:
@@ -119,13 +122,13 @@ def explained(frame: DataFrame, lease: Lease, tables: RunTables) -> DataFrame:
 
 
 def _as_composed(
-    frame: DataFrame, reads: Mapping[TableName, TableRead], why: str
+    frame: DataFrame, schema: pa.Schema, reads: Mapping[TableName, TableRead], why: str
 ) -> Reading:
     by_provider = {
         name: TableRead(PROVIDER, read.why or why, read.total, read.total)
         for name, read in reads.items()
     }
-    return Reading(frame=frame, tables=by_provider, why_composed=why)
+    return Reading(frame, schema, by_provider, why_composed=why)
 
 
 def _reads(

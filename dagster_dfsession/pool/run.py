@@ -20,6 +20,8 @@ from dagster_dfsession.pool.scope import Scope
 from dagster_dfsession.pool.sinks import make_sinks
 from dagster_dfsession.pool.tables import RunTables
 from dagster_dfsession.pool.views import RunViews
+from dagster_dfsession.profile.runtime import SharedPool
+from dagster_dfsession.query.event_loop import EventLoop
 from dagster_dfsession.session.factory import open_session
 from dagster_dfsession.session.session import Session
 from dagster_dfsession.session.system import Row
@@ -31,6 +33,11 @@ from dagster_dfsession.telemetry.spans import span
 
 LOG = logging.getLogger("dagster_dfsession")
 NO_TAGS: Mapping[str, str] = MappingProxyType({})
+
+
+def alone() -> int:
+    """Return how many steps run at once where nothing says that there are several."""
+    return 1
 
 
 class RunSession:
@@ -55,6 +62,7 @@ class RunSession:
         tables: RunTables | None = None,
         tags: Mapping[str, str] = NO_TAGS,
         log: Writes | None = None,
+        steps_at_once: Callable[[], int] = alone,
         opener: Callable[..., Session] = open_session,
     ) -> None:
         """Promise a session; nothing is built yet.
@@ -66,6 +74,8 @@ class RunSession:
             tags: Those of the run; they may say which trace it is part of.
             log: That of the run: told what is cleaned up, and for the sink `dagster`.
                 None: there is none.
+            steps_at_once: Asked, when the session is opened, how many steps share the
+                memory of a shared pool that does not say so itself.
             opener: Builds the session.
 
         Raises:
@@ -83,9 +93,11 @@ class RunSession:
         self.recorder = Recorder(run_id, sinks)
         self.trace = RunTrace(run_id, tags, plan.name)
         self._log: Writes = log or LOG
+        self._steps_at_once = steps_at_once
         self._opener = opener
         self._session: Session | None = None
         self._holding: Holding | None = None
+        self._event_loop: EventLoop | None = None
         self._lasting: dict[str, Any] = {}
         self._ends_with_run = contextlib.ExitStack()
         self._lock = threading.RLock()
@@ -134,10 +146,19 @@ class RunSession:
         """The session, if it was opened."""
         return self._session
 
+    @property
+    def event_loop(self) -> EventLoop:
+        """What its results wait for the engine on, started when first asked for."""
+        with self._lock:
+            if self._event_loop is None:
+                self._event_loop = EventLoop()
+            return self._event_loop
+
     def close(self) -> None:
         """Remove what is registered, drop the context and its spill directory."""
         with self._lock:
             self._end_lease()
+            self._event_loop = None
             self._lasting.clear()
             self._ends_with_run.close()
             if self._session is not None:
@@ -179,6 +200,7 @@ class RunSession:
                     source=self.tables,
                     label=label,
                     recorder=self.recorder,
+                    steps=self._steps(),
                     told={
                         "sessions": lambda: (each.described for each in read_holders()),
                         "tables": self.tables.described,
@@ -194,6 +216,11 @@ class RunSession:
                     "events", lambda: events_table(self.tables.first_lake)
                 )
         return self._session
+
+    def _steps(self) -> int:
+        pool = self.plan.memory_pool
+        open_ = isinstance(pool, SharedPool) and pool.steps is None
+        return self._steps_at_once() if open_ else 1
 
     def _end_lease(self) -> None:
         """End the lease; a session that SQL could have changed ends with it."""

@@ -49,9 +49,13 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     def __post_init__(self) -> None:
+        defaults = _defaults(type(self))
         for name, declared in declared_types(type(self)).items():
+            given = getattr(self, name)
+            if given is defaults[name]:
+                continue  # right as it is, which a test holds
             try:
-                value = msgspec.convert(getattr(self, name), declared)
+                value = msgspec.convert(given, declared)
             except msgspec.ValidationError as error:
                 raise ProfileError.at(
                     f"{type(self).__name__}.{name}", str(error)
@@ -68,3 +72,9 @@ def declared_types(struct: type[msgspec.Struct]) -> Mapping[str, Any]:
     """Return field name -> declared type, with the `Meta` that annotates it."""
     hints = typing.get_type_hints(struct, include_extras=True)
     return {name: hints[name] for name in struct.__struct_fields__}
+
+
+@functools.cache
+def _defaults(struct: type[msgspec.Struct]) -> Mapping[str, Any]:
+    """Return field name -> default, or a mark where every instance makes its own."""
+    return {each.name: each.default for each in msgspec.structs.fields(struct)}

@@ -24,11 +24,29 @@ class GreedyPool(Frozen, frozen=True, tag_field="kind", tag="greedy"):
     size: PoolSize
 
 
+class SharedPool(Frozen, frozen=True, tag_field="kind", tag="shared"):
+    """Divide `size` evenly among steps at once; a step's part is a fair pool.
+
+    Attributes:
+        size: What all of them have together.
+        steps: How many may run at once here. None: as many as Dagster may start of
+            the run, which its executor, its steps and the limits of their Dagster
+            pools say. Of other runs it knows nothing: where several may run at once,
+            say how many steps they may have together.
+    """
+
+    size: PoolSize
+    steps: Annotated[
+        Annotated[int, Meta(ge=1, le=65536)] | None,
+        Meta(description="Steps that share the size. Unset: as Dagster may start."),
+    ] = None
+
+
 class UnboundedPool(Frozen, frozen=True, tag_field="kind", tag="unbounded"):
     """Never refuse memory: nothing spills, and the machine's limit is the limit."""
 
 
-MemoryPool: TypeAlias = FairPool | GreedyPool | UnboundedPool
+MemoryPool: TypeAlias = FairPool | GreedyPool | SharedPool | UnboundedPool
 
 
 class SpillToDisk(Frozen, frozen=True, tag_field="kind", tag="disk"):

@@ -12,7 +12,7 @@ from dagster_dfsession.profile.cache import CACHE_PRESETS, CacheProfile
 from dagster_dfsession.profile.catalog import CatalogProfile
 from dagster_dfsession.profile.delta import DeltaProfile
 from dagster_dfsession.profile.diagnostics import DiagnosticsProfile
-from dagster_dfsession.profile.execution import ExecutionProfile
+from dagster_dfsession.profile.execution import ExecutionProfile, JoinsProfile
 from dagster_dfsession.profile.extensions import Extension, RulesProfile
 from dagster_dfsession.profile.features import FeaturesProfile
 from dagster_dfsession.profile.functions import FunctionsProfile
@@ -48,6 +48,9 @@ class SessionProfile(Frozen, frozen=True):
     execution: Annotated[
         ExecutionProfile, Meta(description="Parallelism, batches, Parquet reading.")
     ] = ExecutionProfile()
+    joins: Annotated[JoinsProfile, Meta(description="How hash joins are divided.")] = (
+        JoinsProfile()
+    )
     runtime: Annotated[RuntimeProfile, Meta(description="Memory and disk.")] = (
         RuntimeProfile()
     )

@@ -29,6 +29,7 @@ class QueryMetrics(Frozen, frozen=True):
             DataFusion 55 joins report it; aggregates and sorts do not.
         counted: Whether the engine counted all that was read; of an Arrow dataset, it
             counts nothing.
+        spill_files: Files that were written for want of memory.
     """
 
     rows_read: int
@@ -37,6 +38,7 @@ class QueryMetrics(Frozen, frozen=True):
     spilled_bytes: int
     peak_memory_bytes: int
     counted: bool = True
+    spill_files: int = 0
 
 
 class OperatorMetrics(Frozen, frozen=True):
@@ -73,6 +75,7 @@ def query_metrics(frame: DataFrame) -> QueryMetrics:
         spilled_bytes=sum(each.spilled_bytes or 0 for each in every),
         peak_memory_bytes=sum(_total(every, name) for name in MEMORY),
         counted=UNCOUNTED not in plan.display_indent(),
+        spill_files=sum(each.spill_count or 0 for each in every),
     )
 
 

@@ -1,10 +1,9 @@
 """The rows of a query as they come, read once, in the form that is asked for."""
 
-import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from dagster_dfsession.delta.request import WriteRequest
 from dagster_dfsession.delta.write import write_table
 from dagster_dfsession.delta.written import WriteResult
 from dagster_dfsession.errors import QueryError
+from dagster_dfsession.query.event_loop import Awaited, EventLoop
 from dagster_dfsession.query.metrics import QueryMetrics
 from dagster_dfsession.query.plain import plain_schema
 from dagster_dfsession.query.stream import Execution
@@ -49,20 +49,24 @@ class Result:
         frame: DataFrame,
         doing: str,
         *,
+        schema: pa.Schema | None = None,
         ended: Callable[[Execution], None] | None = None,
+        loop: Callable[[], EventLoop] = EventLoop,
     ) -> None:
         """Prepare to run `frame`.
 
         Args:
             frame: What to run.
             doing: Begins the message of a failure.
+            schema: The columns, where they are known; None: the engine is asked.
             ended: Told when the run is over, however it ended.
+            loop: Returns on what the engine is waited for, once the rows are read.
 
         Raises:
             QueryError: The query cannot be planned.
         """
         self._doing = doing
-        self._batches = _Batches(frame, doing, ended)
+        self._batches = _Batches(frame, doing, schema, ended, loop)
         self._execution = self._batches.execution
         self._taken = False
         self.schema = self._execution.schema
@@ -200,12 +204,15 @@ class _Batches:
         self,
         frame: DataFrame,
         doing: str,
+        schema: pa.Schema | None,
         ended: Callable[[Execution], None] | None,
+        loop: Callable[[], EventLoop],
     ) -> None:
-        self.execution = Execution(frame, doing, self._run, ended=ended)
+        self.execution = Execution(frame, doing, self._run, schema=schema, ended=ended)
+        self._loop = loop
         self._doing = doing
         self._cancelled = False
-        self._awaited: Future[RecordBatch | None] | None = None
+        self._awaited: Awaited[RecordBatch | None] | None = None
         self._asking = threading.Lock()
         self._reading = threading.Lock()
 
@@ -214,7 +221,7 @@ class _Batches:
         with self._asking:
             self._cancelled = True
             if self._awaited is not None:
-                self._awaited.cancel()
+                self._awaited.answer.cancel()
         # Whoever waits for a batch now, clears up; else nobody would.
         if self._reading.acquire(blocking=False):
             try:
@@ -232,32 +239,33 @@ class _Batches:
             return next(self.execution.batches)
 
     def _run(self, frame: DataFrame) -> Iterator[RecordBatch]:
-        with _event_loop() as loop:
-            stream = frame.execute_stream()
-            # Whoever keeps the error keeps what is named here: the engine's work.
-            del frame
-            try:
+        loop = self._loop()
+        stream = frame.execute_stream()
+        # Whoever keeps the error keeps what is named here: the engine's work.
+        del frame
+        try:
+            self._ask(stream, loop)
+            while (batch := self._wait()) is not None:
+                # While one is read, the engine makes the next.
                 self._ask(stream, loop)
-                while (batch := self._wait()) is not None:
-                    # While one is read, the engine makes the next.
-                    self._ask(stream, loop)
-                    yield batch
-            finally:
-                self._awaited = None
-                del stream
+                yield batch
+        finally:
+            awaited, self._awaited = self._awaited, None
+            if awaited is not None:
+                loop.end(awaited)
+            del stream, awaited, loop
 
-    def _ask(self, stream: RecordBatchStream, loop: asyncio.AbstractEventLoop) -> None:
+    def _ask(self, stream: RecordBatchStream, loop: EventLoop) -> None:
         with self._asking:
             if not self._cancelled:
-                following = _next(stream)
-                self._awaited = asyncio.run_coroutine_threadsafe(following, loop)
+                self._awaited = loop.begin(_next(stream))
 
     def _wait(self) -> RecordBatch | None:
         with self._asking:
             awaited = self._awaited
         with contextlib.suppress(CancelledError):
             if awaited is not None and not self._cancelled:
-                return awaited.result()
+                return awaited.answer.result()
         del awaited
         raise self._ended()
 
@@ -265,27 +273,5 @@ class _Batches:
         return QueryError(f"{self._doing}: the query was cancelled before its end")
 
 
-@contextlib.contextmanager
-def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """Run an event loop on a thread of its own for the length of a block."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield loop
-    finally:
-        asyncio.run_coroutine_threadsafe(_end_others(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
 async def _next(stream: RecordBatchStream) -> RecordBatch | None:
     return await anext(stream, None)
-
-
-async def _end_others() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for each in others:
-        each.cancel()
-    await asyncio.gather(*others, return_exceptions=True)

@@ -10,7 +10,9 @@ import msgspec
 import pyarrow as pa
 from datafusion import Expr
 from datafusion.expr import (
+    Alias,
     BinaryExpr,
+    Cast,
     Column,
     Filter,
     InList,
@@ -18,6 +20,7 @@ from datafusion.expr import (
     IsNull,
     Literal,
     Not,
+    Projection,
     TableScan,
 )
 from datafusion.plan import LogicalPlan
@@ -31,6 +34,7 @@ from dagster_dfsession.delta.pruning import (
     Missing,
     Operator,
     Present,
+    is_moment,
 )
 
 SCAN = re.compile(
@@ -43,6 +47,10 @@ _TURNED: Mapping[str, Operator] = MappingProxyType(
 )
 """The operator that says the same with both sides exchanged."""
 
+
+Computed = Mapping[str, Expr]
+"""Columns by name, as expressions over those of a table."""
+NOT_COMPUTED: Computed = MappingProxyType({})
 
 DECIDES = re.compile(r"Filter: | Join: |Sort: |_filters=|\b(?:min|max)\(")
 """What in a plan makes the engine leave out files by their statistics. The least and
@@ -87,7 +95,7 @@ def wanted_of_tables(optimized: LogicalPlan) -> dict[str, Wanted]:
         optimized: A plan with its filters next to its scans.
     """
     seen: dict[str, list[Wanted]] = {}
-    for name, wanted in _scans(optimized, None):
+    for name, wanted in _scans(optimized):
         seen.setdefault(name, []).append(wanted)
     shown = Counter(SCAN.findall(optimized.display_indent()))
     return {
@@ -109,47 +117,86 @@ def _together(scans: list[Wanted], *, times: int) -> Wanted:
     )
 
 
-def _scans(plan: LogicalPlan, above: Expr | None) -> Iterator[tuple[str, Wanted]]:
+def _scans(
+    plan: LogicalPlan, above: Expr | None = None, computed: Computed = NOT_COMPUTED
+) -> Iterator[tuple[str, Wanted]]:
+    """Yield the scans below, with what is wanted of each.
+
+    Args:
+        plan: Where to look.
+        above: What the node right above demands of the rows.
+        computed: What `above` means by its columns, where they are not the table's.
+    """
     node = variant_of(plan)
     if isinstance(node, TableScan):
-        filters = [*node.filters(), *([] if above is None else [above])]
+        pushed = node.filters()
+        demanded = [condition_of(each) for each in pushed]
+        texts = [*map(str, pushed)]
+        if above is not None:
+            demanded.append(condition_of(above, computed))
+            texts.extend(map(str, [above, *computed.values()]))
         yield (
             node.table_name(),
             Wanted(
                 columns=frozenset(name for _, name in node.projection()),
-                filters=tuple(map(str, filters)),
-                condition=AllOf(tuple(map(condition_of, filters))),
-                pushed=tuple(map(str, node.filters())),
+                filters=tuple(texts),
+                condition=AllOf(tuple(demanded)),
+                pushed=tuple(map(str, pushed)),
             ),
         )
-        return
-    predicate = node.predicate() if isinstance(node, Filter) else None
-    for below in plan.inputs():
-        yield from _scans(below, predicate)
+    elif isinstance(node, Projection) and above is not None and not computed:
+        # The optimizer computes below a filter what occurs in it more than once.
+        [below] = plan.inputs()
+        yield from _scans(below, above, dict(map(_named, node.projections())))
+    else:
+        predicate = node.predicate() if isinstance(node, Filter) else None
+        for below in plan.inputs():
+            yield from _scans(below, predicate)
 
 
-def condition_of(expression: Expr) -> Condition:
+def _named(computed: Expr) -> tuple[str, Expr]:
+    node = variant_of(computed)
+    if isinstance(node, Alias):
+        return node.alias(), node.expr()
+    return (node.name() if isinstance(node, Column) else str(computed)), computed
+
+
+def condition_of(expression: Expr, computed: Computed = NOT_COMPUTED) -> Condition:
     """Return what an expression demands of single columns; the rest is unknown.
+
+    Args:
+        expression: Of a filter.
+        computed: What its columns are, where they are not those of a table.
 
     Examples:
         >>> from datafusion import col, lit
         >>> condition_of((col("n") > lit(1)) & (col("n") % lit(2) == lit(0))).parts[1]
         AllOf(parts=())
     """
-    node = variant_of(expression)
+    node = _meant(expression, computed)
     if isinstance(node, BinaryExpr):
         if node.op() in ("AND", "OR"):
-            parts = (condition_of(node.left()), condition_of(node.right()))
+            sides = (node.left(), node.right())
+            parts = tuple(condition_of(side, computed) for side in sides)
             return AllOf(parts) if node.op() == "AND" else AnyOf(parts)
-        return _comparison(node.left(), node.op(), node.right())
+        return _comparison(node.left(), node.op(), node.right(), computed)
     if isinstance(node, InList) and not node.negated():
-        return AnyOf(tuple(_comparison(node.expr(), "=", each) for each in node.list()))
+        equal = (_comparison(node.expr(), "=", each, computed) for each in node.list())
+        return AnyOf(tuple(equal))
     if isinstance(node, Column):
         return Compare(node.name(), "=", pa.scalar(True))  # noqa: FBT003  # an Arrow value
-    inner = (
-        variant_of(node.expr()) if isinstance(node, Not | IsNull | IsNotNull) else None
-    )
+    if not isinstance(node, Not | IsNull | IsNotNull):
+        return UNKNOWN
+    inner = _meant(node.expr(), computed)
     return _of_column(node, inner.name()) if isinstance(inner, Column) else UNKNOWN
+
+
+def _meant(expression: Expr, computed: Computed) -> Any:
+    """Return what an expression is, in terms of the table's columns."""
+    node = variant_of(expression)
+    if isinstance(node, Column) and computed:
+        return variant_of(computed[node.name()]) if node.name() in computed else None
+    return node
 
 
 def _of_column(node: Not | IsNull | IsNotNull, column: str) -> Condition:
@@ -160,20 +207,29 @@ def _of_column(node: Not | IsNull | IsNotNull, column: str) -> Condition:
     return Compare(column, "=", pa.scalar(False))  # noqa: FBT003  # as above
 
 
-def _comparison(left: Expr, operator: str, right: Expr) -> Condition:
-    one, other = variant_of(left), variant_of(right)
+def _comparison(
+    left: Expr, operator: str, right: Expr, computed: Computed
+) -> Condition:
+    one, other = _meant(left, computed), _meant(right, computed)
     if operator not in _TURNED:
         return UNKNOWN
-    if isinstance(one, Literal) and isinstance(other, Column):
+    if isinstance(one, Literal):
         return _compared(other, _TURNED[operator], left)
-    if isinstance(one, Column) and isinstance(other, Literal):
+    if isinstance(other, Literal):
         return _compared(one, _TURNED[_TURNED[operator]], right)
     return UNKNOWN
 
 
-def _compared(column: Any, operator: Operator, literal: Expr) -> Condition:
+def _compared(node: Any, operator: Operator, literal: Expr) -> Condition:
     value: Any = literal.python_value()
-    return Compare(column.name(), operator, value) if value.is_valid else UNKNOWN
+    if not value.is_valid:
+        return UNKNOWN
+    if isinstance(node, Column):
+        return Compare(node.name(), operator, value)
+    inner = variant_of(node.expr()) if isinstance(node, Cast) else None
+    if isinstance(inner, Column) and is_moment(value.type):
+        return Compare(inner.name(), operator, value, cast=True)
+    return UNKNOWN
 
 
 def variant_of(part: LogicalPlan | Expr) -> Any:

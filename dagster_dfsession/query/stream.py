@@ -44,6 +44,7 @@ class Execution:
         doing: str,
         run: Callable[[DataFrame], Iterable[RecordBatch]] = DataFrame.execute_stream,
         *,
+        schema: pa.Schema | None = None,
         ended: Callable[["Execution"], None] | None = None,
     ) -> None:
         """Prepare to run `frame`.
@@ -52,6 +53,7 @@ class Execution:
             frame: What to run.
             doing: Begins the message of a failure.
             run: Starts it, and hands out what comes.
+            schema: The columns, where they are known; None: the engine is asked.
             ended: Told when it is over, however it ended.
 
         Raises:
@@ -65,8 +67,9 @@ class Execution:
         self._composed_in = get_current()
         self._doing = doing
         self._elapsed_ms = 0.0
+        self._totals: QueryMetrics | None = None
         with engine_errors(doing):
-            self.schema = Planned(frame).schema
+            self.schema = Planned(frame).schema if schema is None else schema
         self.batches = self._batches(frame)
         self.reader = pa.RecordBatchReader.from_batches(self.schema, self.batches)
 
@@ -79,7 +82,9 @@ class Execution:
     def metrics(self) -> QueryMetrics:
         """Totals of what was read so far."""
         ran = self._ran
-        return ran.metrics if isinstance(ran, _Ended) else query_metrics(ran)
+        if isinstance(ran, _Ended):
+            return ran.metrics
+        return query_metrics(ran) if self._totals is None else self._totals
 
     @property
     def files(self) -> frozenset[str] | None:
@@ -114,7 +119,9 @@ class Execution:
             self._elapsed_ms = (time.perf_counter() - started) * 1000
             if self.failure is not None and self.rows == 0:
                 self._ran = _NOTHING  # perhaps it could not even be planned
-            elif not complete:
+            elif complete:
+                self._totals = query_metrics(frame)
+            else:
                 self._ran = _Ended(
                     query_metrics(frame), files_opened(frame), operator_metrics(frame)
                 )

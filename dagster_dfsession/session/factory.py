@@ -38,6 +38,7 @@ def open_session(
     label: str = "alone",
     recorder: Recorder | None = None,
     told: Mapping[str, Rows] = NOTHING_TOLD,
+    steps: int = 1,
 ) -> Session:
     """Build the session that `plan` describes, running every phase in order.
 
@@ -50,6 +51,8 @@ def open_session(
             whose it was.
         recorder: Told what is done. None: one of its own, without sinks.
         told: More rows of the tables of the schema `dfsession`.
+        steps: How many steps share the memory of a shared pool, where the plan leaves
+            that open.
 
     Returns:
         A session that nothing else shares; close it, or use it in a `with` block.
@@ -81,7 +84,7 @@ def open_session(
         library=library,
         catalog=catalog,
         runtime_env=describe_runtime_env(
-            plan.memory_pool, plan.spill, memory=memory_limit()
+            plan.memory_pool, plan.spill, memory=memory_limit(), steps=steps
         ),
         spill_dir=make_spill_dir(plan.spill, label),
         told={

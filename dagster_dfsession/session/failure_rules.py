@@ -12,6 +12,7 @@ from dagster_dfsession.errors import (
 
 _CAST = "Write CAST(... AS ...) where the types differ."
 _VALUE = "TRY_CAST gives NULL instead of an error."
+_MORE_MEMORY = "raise runtime.memory_pool.size."
 
 
 class Rule(NamedTuple):
@@ -36,6 +37,25 @@ def _rule(kind: str, pattern: str, says: str = "{said}.", advice: str = "") -> R
     return Rule(kind, re.compile(pattern, re.DOTALL), says, advice)
 
 
+def _memory(pattern: str, says: str, advice: str) -> Rule:
+    return Rule(
+        "memory", re.compile(pattern, re.DOTALL), says, advice, MemoryLimitError
+    )
+
+
+def _refused(operator: str, advice: str) -> Rule:
+    """Return the rule for an operator to which the memory pool gave no more."""
+    return _memory(
+        r"Failed to allocate additional (?P<more>[^\n]+?) for "
+        rf"(?P<operator>{operator})\S* with (?P<held>[^\n]+?) already allocated for "
+        r"this reservation - (?P<left>[^\n]+?) remain available for the total memory "
+        r"pool: (?P<pool>\w+)\([^\n]*?pool_size: (?P<size>[^\n)]+)\)",
+        "{operator} holds {held} and needs {more} more; {left} are left of the {size} "
+        "of the session's {pool} memory pool.",
+        advice,
+    )
+
+
 RULES = (
     Rule(
         "function_failed",
@@ -46,13 +66,36 @@ RULES = (
         "{said}",
         error=FunctionFailedError,
     ),
-    Rule(
-        "memory",
-        re.compile(r"Resources exhausted: (?P<said>.+)", re.DOTALL),
-        "more memory was needed than the session may use: {said}",
-        "Raise runtime.memory_pool, lower execution.target_partitions, or let the "
-        "query spill (runtime.spill).",
-        MemoryLimitError,
+    _refused(
+        "HashJoinInput",
+        "A hash join holds its smaller side and cannot spill: "
+        "execution.prefer_hash_join: false makes it a sort-merge join, which can (from "
+        "2 execution.target_partitions up, and where rows are joined by equal values). "
+        f"Or {_MORE_MEMORY}",
+    ),
+    _refused(
+        "ExternalSorterMerge",
+        "Merging what a sort spilled needs memory at a time when the rest of the query "
+        "has taken most of it: lower execution.target_partitions or "
+        "execution.batch_size, and, where it asked for just that much, "
+        f"execution.sort_spill_reservation, or {_MORE_MEMORY}",
+    ),
+    _refused(
+        "SortPreservingMergeExec",
+        "Merging what was sorted holds batches of every partition: lower "
+        f"execution.batch_size or execution.target_partitions, or {_MORE_MEMORY}",
+    ),
+    _refused(r"\w+", f"Lower execution.target_partitions, or {_MORE_MEMORY}"),
+    _memory(
+        r"Resources exhausted: (?P<said>.+?) \(DiskManager is disabled\)",
+        "more memory was needed than the session may use: {said}, and it may not "
+        "spill.",
+        f"Let it (runtime.spill), or {_MORE_MEMORY}",
+    ),
+    _memory(
+        r"Resources exhausted: (?P<said>.+)",
+        "more memory was needed than the session may use: {said}.",
+        f"Lower execution.target_partitions, or {_MORE_MEMORY}",
     ),
     _rule(
         "syntax",

@@ -2,6 +2,8 @@
 
 import functools
 
+import msgspec
+
 from dagster_dfsession.plan.classification import hashed_settings, result_settings
 from dagster_dfsession.plan.hashing import content_hash
 from dagster_dfsession.profile.base import Frozen
@@ -15,6 +17,7 @@ from dagster_dfsession.session.versions import EngineVersions
 SETTINGS_HASH_VERSION = 1
 RESULT_SETTINGS_HASH_VERSION = 1
 SESSION_HASH_VERSION = 2
+MEMORY_LIMIT = "datafusion.runtime.memory_limit"
 
 
 class SessionRuntime(Frozen, frozen=True, dict=True):
@@ -41,14 +44,19 @@ class SessionRuntime(Frozen, frozen=True, dict=True):
 
     @functools.cached_property
     def settings_hash(self) -> str:
-        """Effective settings less the volatile ones, and the runtime."""
+        """Effective settings less the volatile ones, and the runtime.
+
+        Of a shared pool, what there is to share: how many steps a run has at once is
+        not the session's doing.
+        """
+        settings, runtime_env = hashed_settings(self.settings), self.runtime_env
+        if runtime_env.shared_bytes is not None:
+            settings.pop(MEMORY_LIMIT, None)
+            runtime_env = msgspec.structs.replace(runtime_env, memory_bytes=None)
         return content_hash(
             "settings",
             SETTINGS_HASH_VERSION,
-            {
-                "settings": hashed_settings(self.settings),
-                "runtime_env": self.runtime_env,
-            },
+            {"settings": settings, "runtime_env": runtime_env},
         )
 
     @functools.cached_property

@@ -10,7 +10,7 @@ from dagster_shared.check import CheckError
 from dagster_dfsession.history.runs import run_start
 from dagster_dfsession.pool.scope import Scope
 
-_ONE_PROCESS = frozenset({"in_process", "execute_in_process_executor"})
+ONE_PROCESS = frozenset({"in_process", "execute_in_process_executor"})
 """Dagster's executors that run all steps where the run itself is."""
 
 
@@ -39,7 +39,7 @@ def current_scope(run_id: str) -> Scope:
 
 def is_spread(step: dg.OpExecutionContext) -> bool:
     """Whether other steps of the run may run in other processes."""
-    return step.job_def.executor_def.name not in _ONE_PROCESS
+    return step.job_def.executor_def.name not in ONE_PROCESS
 
 
 def start_of_run() -> dt.datetime | None:

@@ -21,12 +21,13 @@ from dagster_dfsession.materialization.target import Target
 from dagster_dfsession.metadata.columns import declared_columns
 from dagster_dfsession.metadata.entries import (
     FIRST,
+    NO_CHANGES,
     changes_text,
     materialization_metadata,
     partition_metadata,
     session_tags,
 )
-from dagster_dfsession.metadata.keys import RECORD
+from dagster_dfsession.metadata.keys import RECORD, SESSION_HASH
 from dagster_dfsession.pool.lease import Lease
 from dagster_dfsession.pool.run import RunSession
 from dagster_dfsession.profile.codec import dump_profile
@@ -143,6 +144,9 @@ def _changes(
     before = found[0].asset_materialization if found else None
     if before is None:
         return FIRST
+    told = before.metadata.get(SESSION_HASH)
+    if told is not None and told.value == made.session.session_hash:
+        return NO_CHANGES  # and the record need not be read
     if RECORD not in before.metadata:
         return "unknown: the materialization before has no record of its session"
     try:

@@ -235,5 +235,10 @@ def test_enumerations_of_the_form_are_those_of_the_structs() -> None:
         and issubclass(choice, enum.Enum)
     }
 
-    assert enums["runtime.memory_pool.kind"] == {"fair", "greedy", "unbounded"}
+    assert enums["runtime.memory_pool.kind"] == {
+        "fair",
+        "greedy",
+        "shared",
+        "unbounded",
+    }
     assert enums["sql.ident_normalization"] == {"off", "on", "force_off"}

@@ -174,13 +174,8 @@ def test_a_query_over_the_memory_limit(refused: Refused) -> None:
 
     message = refused(MemoryLimitError, asks(query), profile={"runtime": runtime})
 
-    assert message.startswith(
-        "computing asked: more memory was needed than the session may use: "
-    )
-    assert message.endswith(
-        "Raise runtime.memory_pool, lower execution.target_partitions, or let the query "
-        "spill (runtime.spill)."
-    )
+    assert message.startswith("computing asked: ")
+    assert message.endswith("raise runtime.memory_pool.size.")
 
 
 def test_a_value_that_is_no_table(refused: Refused) -> None:

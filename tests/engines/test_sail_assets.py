@@ -8,12 +8,15 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 import pytest
+from datafusion import DataFrame
 from deltalake import DeltaTable, write_deltalake
 
 import dagster_dfsession as dfs
 from dagster_dfsession.assets.query import query_of
+from dagster_dfsession.engines.port import Engine
 from dagster_dfsession.errors import CodeLocationError, QueryError
 from dagster_dfsession.metadata import keys
+from tests.scans.foreign import deletion_vector, write_foreign
 
 Run = Callable[..., dg.ExecuteInProcessResult]
 SPARK = {"sql": {"float_as_decimal": True, "null_ordering": "nulls_min"}}
@@ -72,6 +75,117 @@ def test_the_tables_of_a_run_are_read_at_its_versions(
     run(late, session={"profile": SPARK})
 
     assert rows("late") == [{"n": 4}]
+
+
+class Renamed:
+    """The same engine, as if it were of another version."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self.name = name
+        self.execute = engine.execute
+
+
+def test_another_version_of_the_engine_is_another_plan_and_another_content(
+    run: Run,
+) -> None:
+    engine = {"name": "sail 0.7.2"}
+
+    @dg.asset(deps=[flights])
+    def late(dfsession: dfs.DataFusionSessionResource) -> Any:
+        query = dfs.remote_query(dfsession, "SELECT origin FROM raw.flights")
+        query.engine = Renamed(query.engine, engine["name"])
+        return query
+
+    def told() -> tuple[str, ...]:
+        (made,) = run(late, session={"profile": SPARK}).asset_materializations_for_node(
+            "late"
+        )
+        tags = made.tags or {}
+        found = (made.metadata[key].value for key in (keys.RAN_ON, keys.PLAN_HASH))
+        return (*map(str, found), tags["dagster/data_version"])
+
+    run(flights, session={"profile": SPARK})
+    first, again = told(), told()
+    engine["name"] = "sail 0.7.3"
+    other = told()
+
+    assert first == again
+    assert other[0] == "sail 0.7.3"
+    assert not {*first} & {*other}
+
+
+def test_the_part_of_a_table_that_a_step_is_given_is_refused(
+    run: Run, lake: Path
+) -> None:
+    days = dg.StaticPartitionsDefinition(["a", "b"])
+    parted = dg.AssetSpec(
+        "parted", partitions_def=days, metadata={"partition_expr": "origin"}
+    )
+    write_deltalake(
+        str(lake / "parted"),
+        pa.table({"origin": ["a", "b"], "n": [1, 2]}),
+        partition_by=["origin"],
+    )
+
+    @dg.asset(partitions_def=days, metadata={"partition_expr": "origin"})
+    def part(dfsession: dfs.DataFusionSessionResource, parted: DataFrame) -> Any:
+        del parted
+        return dfs.remote_query(dfsession, "SELECT origin FROM parted")
+
+    with pytest.raises(QueryError, match=r"is given a part of .*'parted'.* the WHERE"):
+        run(parted, part, key="a", session={"profile": SPARK})
+
+
+def test_a_table_with_a_feature_of_readers_is_refused(run: Run, lake: Path) -> None:
+    write_foreign(
+        lake / "t",
+        pa.table({"n": [1, 2]}),
+        features=["deletionVectors"],
+        properties={"delta.enableDeletionVectors": "true"},
+        add={"deletionVector": deletion_vector([0])},
+    )
+    late = dfs.sql_asset(name="late", sql="SELECT n FROM t", engine="sail")
+
+    with pytest.raises(QueryError, match=r"'.*t' has the feature deletionVectors"):
+        run(late)
+
+
+def test_a_table_whose_path_sail_would_not_find_is_refused(
+    run: Run, tmp_path: Path
+) -> None:
+    root = tmp_path / "mein See"
+    write_deltalake(str(root / "t"), pa.table({"n": [1]}))
+    late = dfs.sql_asset(name="late", sql="SELECT n FROM t", engine="sail")
+
+    with pytest.raises(QueryError, match=r"no version of a table at '.*mein See/t'"):
+        run(late, io={"root_uri": str(root)})
+
+
+def test_a_function_of_python_is_refused(run: Run, lake: Path) -> None:
+    write_deltalake(str(lake / "t"), pa.table({"n": [1]}))
+    late = dfs.sql_asset(
+        name="late", sql="SELECT without_null(n) AS n FROM t", engine="sail"
+    )
+
+    with pytest.raises(
+        QueryError, match=r"calls without_null, which Sail does not have"
+    ):
+        run(late, session={"udfs": ["tests.assets.udfs"]})
+
+
+def test_rows_of_another_engine_are_not_promised_byte_for_byte(
+    run: Run, lake: Path
+) -> None:
+    write_deltalake(str(lake / "t"), pa.table({"n": [1]}))
+    late = dfs.sql_asset(
+        name="late",
+        sql="SELECT n FROM t",
+        engine="sail",
+        metadata={"determinism": "canonical"},
+    )
+
+    with pytest.raises(QueryError, match=r"'canonical'.* runs on sail 0\.7\.2"):
+        run(late)
 
 
 def test_another_engine_is_another_code_version() -> None:

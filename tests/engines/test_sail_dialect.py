@@ -45,7 +45,31 @@ REFUSED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "SELECT from_unixtime(n) FROM t": ("from_unixtime(...)", "upstream"),
         "SELECT to_char(DATE '2020-01-01', '%Y')": ("to_char(...)", "extract("),
         "SELECT 2147483647 * 2": ("2147483647 * 2", "the result"),
+        "SELECT 7 / -2": ("a / b of integers", "CAST(a AS DOUBLE)"),
+        "SELECT (1 + 6) / 2": ("a / b of integers", "CAST(a AS DOUBLE)"),
+        "SELECT x FROM t WHERE EXISTS (SELECT 1 FROM t AS u WHERE u.b / 2 = t.b)": (
+            "a / b of integers",
+            "CAST(a AS DOUBLE)",
+        ),
+        # A query for which Substrait has no words: nobody can tell the types.
+        "SELECT sum(x / 2) FILTER (WHERE n > 1) OVER () AS y FROM t": (
+            "a / b of integers",
+            "CAST(a AS DOUBLE)",
+        ),
+        "SELECT -2147483647 - 2": ("2147483647 - 2", "the result"),
+        "SELECT 2147483647 * -2": ("a sum, a product", "the result"),
+        "SELECT 65536 * (32767 + 1)": ("a sum, a product", "CAST(number AS BIGINT)"),
+        "SELECT 1 << 33": ("a sum, a product or a shift", "the result"),
+        "SELECT 1 >> 33": ("a sum, a product or a shift", "the result"),
+        "SELECT n * (2 + 3) FROM t": ("t.n + 1", "CAST(t.n AS BIGINT)"),
+        "SELECT (2 + 3) * n FROM t": ("t.n + 1", "CAST(t.n AS BIGINT)"),
+        "SELECT n << 33 FROM t": ("t.n + 1", "CAST(t.n AS BIGINT)"),
+        "SELECT 'it''s'": ("'' in a text", "$name"),
+        "SELECT ln(x) FROM t": ("ln(...)", "ln(CASE WHEN x > 0 THEN x END)"),
+        "SELECT log(2, x) FROM t": ("log(...)", "NULL in both"),
+        "SELECT date_part('second', now())": ("extract(second", "date_trunc("),
         "SELECT ltrim(s, 't') FROM t": ("ltrim(...)", "trim(LEADING"),
+        "SELECT rtrim(s, 't') FROM t": ("rtrim(...)", "TRAILING"),
         "SELECT extract(second FROM now())": ("extract(second", "date_trunc("),
         "SELECT 1.5e0": ("1.5e0", "without an exponent"),
     }
@@ -67,6 +91,11 @@ TAKEN = (
     "SELECT ltrim(s), trim(LEADING 't' FROM s), 1999 + 1 AS y FROM t",
     "SELECT row_number() OVER (ORDER BY s) AS r FROM t",
     "SELECT CAST(b AS DOUBLE) / n AS y FROM t WHERE n > 1",
+    "SELECT (x + 1) / 2 AS y, b * 2000000000 + 2 AS z, 1 + 365 * 24 * 3600 AS w FROM t",
+    "SELECT ln(CASE WHEN x > 0 THEN x END) AS y, log(2, CASE WHEN x > 0 THEN x END) FROM t",
+    "SELECT b << 33 AS y, 2147483646 + 1 AS z, CAST(2147483647 AS BIGINT) * 2 AS w FROM t",
+    "SELECT date_trunc('second', now()) AS y, 'second' AS z",
+    "SELECT b FROM t WHERE EXISTS (SELECT 1 FROM t AS u WHERE u.x / 2 = t.x)",
 )
 
 

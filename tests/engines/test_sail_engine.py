@@ -11,12 +11,13 @@ import psutil
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
+from pyarrow import flight
 
 from dagster_dfsession.delta.location import Location
 from dagster_dfsession.engines.port import TableAt
 from dagster_dfsession.engines.sail.engine import SailEngine
 from dagster_dfsession.engines.sail.server import PrivateServer
-from dagster_dfsession.errors import QueryError, SessionError
+from dagster_dfsession.errors import EngineVersionError, QueryError, SessionError
 from dagster_dfsession.profile.sail import SailProfile
 
 SECRET = "hunter2hunter2"  # noqa: S105  # so that it can be looked for
@@ -47,10 +48,10 @@ def kill_when_busy(engine: SailEngine) -> threading.Thread:
 
     def watch() -> None:
         pause = threading.Event()
-        while engine.server is None:
+        while not engine.servers:
             pause.wait(0.01)
         with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(engine.server.pid)
+            process = psutil.Process(engine.servers[0].pid)
             while sum(process.cpu_times()[:2]) < BUSY_S:
                 pause.wait(0.01)
             process.kill()
@@ -64,7 +65,7 @@ def test_a_query_whose_server_is_killed_begins_again_in_another(
     sail: SailEngine, table: TableAt
 ) -> None:
     sail.execute("SELECT 1", {}, {})
-    killed = sail.server
+    (killed,) = sail.servers
     killer = kill_when_busy(sail)
     rows = sail.execute(BUSY, {"t": table}, {}).read_all()
 
@@ -73,7 +74,6 @@ def test_a_query_whose_server_is_killed_begins_again_in_another(
     first = np.bincount(n % 7, minlength=7)
     expected = sum(int(added[each] * first[(1 - each) % 7]) for each in range(7))
     assert rows.to_pylist() == [{"n": expected}]
-    assert killed is not None
     assert not killed.running
     killer.join(1)
 
@@ -94,6 +94,65 @@ def test_nobody_at_an_address_is_said_with_the_address() -> None:
 
     with pytest.raises(SessionError, match=r"lost at grpc://127\.0\.0\.1:9, "):
         engine.execute("SELECT 1", {}, {})
+
+
+class Telling(flight.FlightServerBase):
+    """A server of Flight SQL that answers whatever it is asked with one text."""
+
+    told = "0.7.2"
+
+    def get_flight_info(
+        self, _: object, descriptor: flight.FlightDescriptor
+    ) -> flight.FlightInfo:
+        if b"CommandStatementQuery" not in (descriptor.command or b""):
+            raise NotImplementedError
+        schema = pa.schema({"version": pa.string()})
+        return flight.FlightInfo(schema, descriptor, [flight.FlightEndpoint(b"", [])])
+
+    def do_get(self, *_: object) -> flight.RecordBatchStream:
+        if not self.told:
+            raise flight.FlightServerError("unknown function: version")
+        return flight.RecordBatchStream(pa.table({"version": [self.told]}))
+
+
+@pytest.fixture
+def telling() -> Iterator[Telling]:
+    with Telling("grpc://127.0.0.1:0") as server:
+        yield server
+
+
+def engine_at(server: Telling) -> SailEngine:
+    profile = SailProfile(address=f"grpc://127.0.0.1:{server.port}", retries=0)
+    return SailEngine(profile)
+
+
+def test_a_server_at_an_address_says_itself_what_it_is(telling: Telling) -> None:
+    telling.told = "0.7.9"
+
+    assert engine_at(telling).name == "sail 0.7.9"
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [("0.8.0", "0.8.0"), ("3.5.1", "3.5.1"), ("", "something without a version")],
+)
+def test_a_server_of_another_version_is_refused(
+    told: str, shown: str, telling: Telling
+) -> None:
+    telling.told = told
+
+    with pytest.raises(EngineVersionError, match=f"says that it is {shown}.*0.7 reads"):
+        engine_at(telling).execute("SELECT 1", {}, {})
+
+
+def test_a_server_that_is_another_by_now_is_refused(telling: Telling) -> None:
+    engine = engine_at(telling)
+    planned = engine.name
+    telling.told = "0.7.9"
+
+    with pytest.raises(EngineVersionError, match=r"was Sail 0\.7\.2 .* is 0\.7\.9 now"):
+        engine.execute("SELECT 1", {}, {})
+    assert planned == "sail 0.7.2"
 
 
 def test_runs_that_share_a_server_do_not_share_names(
@@ -151,8 +210,8 @@ def test_credentials_are_in_the_environment_of_the_server_alone(
 
     assert SECRET not in str(failed.value)
     assert SECRET not in os.environ.values()
-    if sail.server is not None:
-        process = psutil.Process(sail.server.pid)
+    for server in sail.servers:
+        process = psutil.Process(server.pid)
         assert process.environ()["AWS_SECRET_ACCESS_KEY"] == SECRET
         assert SECRET not in " ".join(process.cmdline())
 
@@ -169,6 +228,21 @@ def test_tables_of_two_lakes_with_other_credentials_are_refused(
         sail.execute("SELECT * FROM a, b", {"a": one, "b": two}, {})
 
 
+def test_another_lake_has_another_server_with_its_own_credentials(
+    sail: SailEngine, table: TableAt
+) -> None:
+    sail.execute("SELECT n FROM t", {"t": table}, {}).read_all()
+    options = (("access_key_id", "key"), ("endpoint", "http://127.0.0.1:9"))
+    away = TableAt(Location("s3://nowhere/t", options), 0)
+    with pytest.raises((QueryError, SessionError)):
+        sail.execute("SELECT * FROM t", {"t": away}, {})
+    sail.execute("SELECT n FROM t", {"t": table}, {}).read_all()
+
+    started = [psutil.Process(each.pid).environ() for each in sail.servers]
+    assert "AWS_ACCESS_KEY_ID" not in started[0]
+    assert [each["AWS_ACCESS_KEY_ID"] for each in started[1:]] == ["key"]
+
+
 def test_a_server_that_cannot_start_says_why() -> None:
     with pytest.raises(
         SessionError, match=r"did not start: .*RUNTIME\.STACK_SIZE.* SAIL_"
@@ -176,10 +250,32 @@ def test_a_server_that_cannot_start_says_why() -> None:
         PrivateServer(SailProfile(), {"SAIL_RUNTIME__STACK_SIZE": "none"})
 
 
+def test_no_message_shows_a_secret_and_every_message_shows_the_rest(
+    sail: SailEngine,
+) -> None:
+    options = (
+        ("access_key_id", "key"),
+        ("endpoint", "http://127.0.0.1:9"),
+        ("region", "hidden"),
+        ("secret_access_key", "nowhere"),
+    )
+    away = TableAt(Location("s3://nowhere/hidden", options), 0)
+
+    with pytest.raises((QueryError, SessionError)) as failed:
+        sail.execute("SELECT * FROM t", {"t": away}, {})
+    with pytest.raises(SessionError) as unstarted:
+        PrivateServer(SailProfile(), {"SAIL_RUNTIME__STACK_SIZE": SECRET})
+
+    assert "nowhere" not in str(failed.value)
+    assert "hidden" in str(failed.value)
+    assert "STACK_SIZE" in str(unstarted.value)
+    assert SECRET not in str(unstarted.value)
+
+
 def test_a_closed_engine_leaves_no_process(table: TableAt) -> None:
     with SailEngine(SailProfile()) as engine:
         engine.execute("SELECT n FROM t", {"t": table}, {}).read_all()
-        assert engine.server is not None
-        pid = engine.server.pid
+        (server,) = engine.servers
+        pid = server.pid
 
     assert not psutil.pid_exists(pid)

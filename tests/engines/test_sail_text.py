@@ -5,7 +5,8 @@ import decimal
 
 import pytest
 
-from dagster_dfsession.engines.sail.text import spark_literal, spark_text
+from dagster_dfsession.engines.sail.literals import spark_literal
+from dagster_dfsession.engines.sail.text import spark_text
 from dagster_dfsession.errors import QueryError
 
 

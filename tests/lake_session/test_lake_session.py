@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,72 @@ def test_a_session_closed_and_used_again_reads_the_newest_version(
     assert lake.sql(count).to_pydict() == before == {"n": [4]}
     lake.close()
     assert lake.sql(count).to_pydict() == {"n": [8]}
+
+
+def test_a_stream_reads_the_files_that_its_query_needs(
+    opened: Opened, root: Path
+) -> None:
+    for day in range(3):
+        rows = pa.table({"day": [day] * 2, "key": [0, 1], "value": [0.5, day + 0.5]})
+        write_deltalake(str(root / "days"), rows, partition_by=["day"], mode="append")
+    lake = opened()
+    query = "SELECT value FROM days WHERE day = $day AND key = 1"
+    results = [lake.stream(query, params={"day": day}) for day in range(3)]
+    found = [each.to_table() for each in results]
+
+    assert [rows.to_pylist() for rows in found] == [
+        [{"value": day + 0.5}] for day in range(3)
+    ]
+    assert [each.metrics.files_read for each in results] == [1, 1, 1]
+    assert [each.schema for each in results] == [
+        lake.sql(query, params={"day": 0}).schema()
+    ] * 3
+
+
+def test_a_stream_takes_data_and_frames(lake: LakeSession) -> None:
+    query = "SELECT id FROM flights JOIN limits ON late > least"
+    given = lake.stream(query, limits=pa.table({"least": [10]}))
+    frame = lake.stream(lake.sql("SELECT id FROM flights WHERE late > 10"))
+
+    assert given.to_table().to_pydict() == frame.to_table().to_pydict() == {"id": [2]}
+
+
+def test_streams_read_the_version_of_first_use_until_the_session_is_closed(
+    opened: Opened, root: Path
+) -> None:
+    def counted(lake: LakeSession) -> int:
+        found = lake.stream("SELECT count(*) AS n FROM flights WHERE late > 0")
+        return int(found.to_table()["n"][0].as_py())
+
+    first = opened()
+    before = counted(first)
+    write_deltalake(str(root / "flights"), FLIGHTS, mode="append")
+
+    assert (before, counted(first), counted(opened())) == (2, 2, 4)
+    first.close()
+    assert counted(first) == 4
+
+
+def test_streams_of_a_session_wait_on_one_thread_that_ends_with_it(
+    opened: Opened,
+) -> None:
+    lake, before = opened(), threading.active_count()
+    for _ in range(3):
+        lake.stream("SELECT * FROM flights").to_table()
+
+    assert threading.active_count() == before + 1
+    lake.close()
+    assert threading.active_count() == before
+
+
+def test_a_stream_is_read_to_its_end_after_its_session_was_closed(
+    lake: LakeSession,
+) -> None:
+    batches = iter(lake.stream("SELECT * FROM flights"))
+    rows = next(batches).num_rows
+    lake.close()
+
+    assert rows + sum(batch.num_rows for batch in batches) == 4
 
 
 def test_threads_share_a_session(lake: LakeSession) -> None:

@@ -102,6 +102,16 @@ WRONG_CALLS: dict[str, tuple[Callable[[LakeSession], Any], type[Exception], str]
         QueryError,
         "reads data called d, and was given nothing",
     ),
+    "params with a frame that is streamed": (
+        lambda lake: lake.stream(lake.sql(QUERY), params={"n": 1}),
+        QueryError,
+        "they go with SQL",
+    ),
+    "no query to stream": (
+        lambda lake: lake.stream(7),  # type: ignore[arg-type]
+        UnsupportedTypeError,
+        "int is no query",
+    ),
     "data of another name": (
         lambda lake: lake.execute(lake.compile(QUERY), d=FLIGHTS),
         QueryError,

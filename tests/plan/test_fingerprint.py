@@ -44,6 +44,8 @@ OTHER: dict[str, Any] = {
     "execution.meta_fetch_concurrency": 3,
     "execution.collect_statistics": False,
     "execution.prefer_hash_join": False,
+    "joins.collect_left_bytes": 7,
+    "joins.collect_left_rows": 7,
     "execution.repartition_file_min_size": 7,
     "execution.sort_spill_reservation": 7,
     "execution.spill_compression": "zstd",
@@ -185,11 +187,11 @@ def test_the_profile_hashes_of_the_presets_stay() -> None:
 
     assert hashes == snapshot(
         {
-            "default": "3add5551c85554883a196d6b27aa194549d6ed9cd0f35dc1beca716bb5b4abb9",
-            "dev": "6c8b207da363c50037852e3a3193e77f532553a98d959f289bffe159c6c96c4a",
-            "prod": "a834cd78031c5efe73536aa1d8bf817f73295efb0da33bdfeed519dbce72bc34",
-            "low_memory": "4f3c5ff8ef02f08b4a902cc0cdeae086ac6661c297b91fdfeaa2c1edaeb36575",
-            "reproducible": "f7e1260c4dd12d6b4f688d2640cd7a2dfe4852e4cce33d3a4f9838d641000714",
+            "default": "2167c7410d7f3053146672a33fa14c55ad755ae39eeb2b745e1164e8e4158f4c",
+            "dev": "11f3cf62dbcaabe5455b49c214f4928bcd70d43f508c7b6998c9b6892c0d2118",
+            "prod": "7bc954abfd6a9697b9828affc4b4a42424706c156c899346e162a7f0f8295d7f",
+            "low_memory": "0247fbeede1c4cccde8c374654b31a2a2d31927e7e29446207653219d92023d1",
+            "reproducible": "84e7cc9cfc7e177fc6fe299a41cb19865ecb248fff51dab6b0397276912364a4",
         }
     )
 

@@ -1,14 +1,15 @@
 """A value that was built is as good as one that was read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 import pytest
 from inline_snapshot import snapshot
 
+from dagster_dfsession.assets.model import SqlModel
 from dagster_dfsession.errors import ProfileError
-from dagster_dfsession.profile.base import declared_types
+from dagster_dfsession.profile.base import Frozen, declared_types
 from dagster_dfsession.profile.cache import CACHE_PRESETS, CacheProfile
 from dagster_dfsession.profile.catalog import CatalogProfile
 from dagster_dfsession.profile.codec import parse_profile
@@ -159,6 +160,28 @@ def test_a_struct_has_about_ten_fields_at_most() -> None:
 
     sizes = {each.__name__: len(each.__struct_fields__) for each in structs}
     assert {name for name, size in sizes.items() if size > 10} == {"SessionProfile"}
+
+
+def test_a_default_is_what_reading_would_make_of_it() -> None:
+    structs = {*structs_below(Frozen)}
+    assert {SessionProfile, SqlModel} <= structs
+
+    assert [
+        f"{struct.__name__}.{each.name}"
+        for struct in structs
+        for each in msgspec.structs.fields(struct)
+        if each.default is not msgspec.NODEFAULT
+        and msgspec.convert(each.default, declared_types(struct)[each.name])
+        != each.default
+    ] == []
+
+
+def structs_below(struct: type[Frozen]) -> Iterator[type[Frozen]]:
+    """Yield the structs of the package that are made of one."""
+    for each in struct.__subclasses__():
+        if each.__module__.startswith("dagster_dfsession."):
+            yield each
+        yield from structs_below(each)
 
 
 def test_a_field_that_is_not_annotated_has_no_description() -> None:

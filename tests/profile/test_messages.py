@@ -73,7 +73,7 @@ def test_an_unknown_field_is_refused_with_its_path_and_the_field_meant() -> None
         "$.sql.prepared[0]: Object contains unknown field `nam`. Did you mean 'name'? It has: name, sql, types."
     )
     assert refusal({"sqll": {}}) == snapshot(
-        "$: Object contains unknown field `sqll`. Did you mean 'sql'? It has: bootstrap, cache, catalog, delta, diagnostics, execution, extensions, features, functions, hardening, hooks, materialization, name, rules, runtime, sail, settings, sql."
+        "$: Object contains unknown field `sqll`. Did you mean 'sql'? It has: bootstrap, cache, catalog, delta, diagnostics, execution, extensions, features, functions, hardening, hooks, joins, materialization, name, rules, runtime, sail, settings, sql."
     )
 
 
@@ -94,7 +94,7 @@ def test_a_field_of_another_kind_is_refused_with_the_fields_of_each_kind() -> No
 def test_an_unknown_kind_is_refused_with_the_kinds_there_are() -> None:
     assert refusal({"runtime": {"memory_pool": {"kind": "far", "size": "1G"}}}) == (
         snapshot(
-            "$.runtime.memory_pool.kind: Invalid value 'far'; known: fair, greedy, unbounded."
+            "$.runtime.memory_pool.kind: Invalid value 'far'; known: fair, greedy, shared, unbounded."
         )
     )
 

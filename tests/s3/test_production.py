@@ -1,5 +1,7 @@
 """The instance and the code location of docs/production: Postgres and S3."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -34,21 +36,23 @@ def location(s3: S3Server, root: str, monkeypatch: pytest.MonkeyPatch) -> Module
 
 
 @pytest.fixture
-def postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A Postgres server of this test alone; the instance is told its address."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    server = pgserver.get_server(tmp_path / "postgres", cleanup_mode="delete")
-    try:
-        address = server.get_uri().replace("postgresql:", "postgresql+psycopg2:")
-        monkeypatch.setenv("DAGSTER_POSTGRES_URL", address)
-        yield address
-    finally:
-        server.cleanup()
+    # For root it is another user, from whom the next pytest would take `tmp_path`.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
+        server = pgserver.get_server(Path(directory, "data"), cleanup_mode="delete")
+        try:
+            address = server.get_uri().replace("postgresql:", "postgresql+psycopg2:")
+            monkeypatch.setenv("DAGSTER_POSTGRES_URL", address)
+            yield address
+        finally:
+            server.cleanup()
 
 
 @pytest.mark.slow
 def test_runs_are_in_postgres_tables_on_s3_and_a_step_holds_a_slot(
-    postgres: str, location: ModuleType, root: str, s3: S3Server
+    postgres: str, location: ModuleType, root: str, s3: S3Server, tmp_path: Path
 ) -> None:
     slots = []
 
@@ -60,7 +64,9 @@ def test_runs_are_in_postgres_tables_on_s3_and_a_step_holds_a_slot(
     definitions = dg.Definitions.merge(
         location.defs(), dg.Definitions(assets=[watched])
     )
-    with dg.DagsterInstance.from_config(str(PRODUCTION)) as instance:
+    # What a run prints is kept beside the file.
+    shutil.copy(PRODUCTION / "dagster.yaml", tmp_path)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         job = definitions.resolve_implicit_global_asset_job_def()
         result = job.execute_in_process(
             instance=instance,

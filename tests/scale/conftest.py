@@ -17,8 +17,10 @@ __all__ = ["root", "s3"]
 
 SCALE = 0.01
 ALL = os.environ.get("DFSESSION_SCALE") == "all"
-"""`make scale` asks for all of TPC-H, and for the demo."""
+"""`make scale` asks for what takes too long for every test run."""
 SOME = ("q03", "q04", "q12")
+TABLES = 30 if ALL else 6
+"""How many tables the graph of TPC-H has: the raw ones, and a table a query."""
 
 
 @pytest.fixture(scope="module")

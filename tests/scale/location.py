@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -24,6 +25,11 @@ from dagster_dfsession import (
 
 DAYS = dg.StaticPartitionsDefinition([f"d{number}" for number in range(4)])
 BATCHES = 4
+MONTHS = {
+    "dagster/asset_partition_range_start": "2013-01-01",
+    "dagster/asset_partition_range_end": "2013-12-01",
+}
+"""Tags of a run of the demo: all of its partitions."""
 LONGEST_S = 60
 SCHEMA = pa.table({"day": [""], "n": [0]}).schema
 # A fork server would have the environment of the test that began it.
@@ -68,16 +74,12 @@ def tpch(home: Path) -> list[dg.AssetsDefinition]:
 
 
 def daily(home: Path) -> list[dg.AssetsDefinition]:
-    """Return one table whose partitions are runs; a step can be held half-way.
-
-    Where there is a file `hold`, the first step that is half-way takes it away, leaves
-    its process id in `held` and waits to be killed.
-    """
+    """Return one table whose partitions are runs; a step can be held half-way."""
 
     def batches(day: str) -> Iterator[pa.RecordBatch]:
         for number in range(BATCHES):
             if number == BATCHES // 2:
-                hold(home)
+                hold(home, "half-way")
             yield pa.RecordBatch.from_pylist([{"day": day, "n": number}], SCHEMA)
 
     @dg.asset(
@@ -92,10 +94,24 @@ def daily(home: Path) -> list[dg.AssetsDefinition]:
     return [measured]
 
 
-def hold(home: Path) -> None:
-    """Wait to be killed, if somebody asks for that and no other step does already."""
+class Holding(DataFusionDeltaIOManager):
+    """The IO manager; a step can be held when its rows are committed."""
+
+    home: str
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        super().handle_output(context, obj)
+        hold(Path(self.home), "committed")
+
+
+def hold(home: Path, place: str) -> None:
+    """Wait to be killed, if somebody asks for that and no other step does already.
+
+    Who asks makes a file `hold_<place>`. The first step that comes there takes it away,
+    and leaves its process id in `held`.
+    """
     try:
-        (home / "hold").unlink()
+        (home / f"hold_{place}").unlink()
     except FileNotFoundError:
         return
     (home / "held.part").write_text(str(os.getpid()))
@@ -107,6 +123,25 @@ def hold(home: Path) -> None:
 GRAPHS = {"tpch": tpch, "daily": daily}
 
 
+def located(graph: str, root: str, home: str) -> dg.Definitions:
+    """Return a code location.
+
+    Args:
+        graph: One of `GRAPHS`, or `demo`: the demo's code location as it is.
+        root: The lake.
+        home: Where files of the graph are.
+    """
+    if graph == "demo":
+        demo: dg.Definitions = importlib.import_module("definitions").defs()
+        return demo
+    session = DataFusionSessionResource(preset="dev")
+    lake = Holding(session=session, root_uri=root, home=home)
+    return dg.Definitions(
+        assets=GRAPHS[graph](Path(home)),
+        resources={"dfsession": session, "io_manager": lake},
+    )
+
+
 @functools.cache
 def job(
     graph: str, executor_name: str, root: str, home: str, name: str
@@ -114,21 +149,14 @@ def job(
     """Return a job, as each worker builds it.
 
     Args:
-        graph: One of `GRAPHS`, or `demo`: the demo's code location as it is.
+        graph: See `located`, as are `root` and `home`.
         executor_name: Who runs the steps.
         root: The lake.
         home: Where files of the graph are.
         name: Of the job.
     """
     everything = dg.define_asset_job(name, executor_def=executor(executor_name))
-    if graph == "demo":
-        definitions = importlib.import_module("definitions").defs()
-    else:
-        session = DataFusionSessionResource(preset="dev")
-        lake = DataFusionDeltaIOManager(session=session, root_uri=root)
-        definitions = dg.Definitions(
-            assets=GRAPHS[graph](Path(home)),
-            resources={"dfsession": session, "io_manager": lake},
-        )
-    definitions = dg.Definitions.merge(definitions, dg.Definitions(jobs=[everything]))
+    definitions = dg.Definitions.merge(
+        located(graph, root, home), dg.Definitions(jobs=[everything])
+    )
     return definitions.resolve_job_def(name)

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
+import numpy as np
 import pyarrow as pa
+from datafusion import SessionContext, col
 from deltalake import DeltaTable
 
 from tests.scale.location import BATCHES
@@ -17,6 +19,9 @@ from tests.scale.location import BATCHES
 LONGEST_S = 100
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 SUCCESS = dg.DagsterEventType.RUN_SUCCESS
+VERSION = "dfsession/table_version"
+PLACES = ("half-way", "committed")
+"""Where a step can be held: before its rows are all there, and after their commit."""
 HASHES = ("session_hash", "settings_hash", "udf_snapshot_hash", "plan_hash")
 
 
@@ -46,16 +51,55 @@ class Ran(NamedTuple):
         ]
         return {each.pid for each in began if each.pid is not None}
 
+    def made(self) -> list[dg.AssetMaterialization]:
+        """Return which tables were made, in order."""
+        events = self.of_type(dg.DagsterEventType.ASSET_MATERIALIZATION)
+        made = [event.step_materialization_data.materialization for event in events]
+        return [each for each in made if VERSION in each.metadata]
+
     def identities(self) -> dict[tuple[str, str | None], dict[str, Any]]:
         """Return hashes and data version of what was made, by asset and partition."""
         return {
-            (
-                made.asset_key.to_user_string(),
-                made.partition,
-            ): identity(made)
-            for event in self.of_type(dg.DagsterEventType.ASSET_MATERIALIZATION)
-            for made in [event.step_materialization_data.materialization]
+            (each.asset_key.to_user_string(), each.partition): identity(each)
+            for each in self.made()
         }
+
+    def versions(self) -> dict[str, object]:
+        """Return which version of each table was made."""
+        return {
+            each.asset_key.to_user_string(): each.metadata[VERSION].value
+            for each in self.made()
+        }
+
+    def answers(self) -> dict[str, pa.Table]:
+        """Return the rows of each table at the version that was made, sorted."""
+        return {each.asset_key.to_user_string(): written(each) for each in self.made()}
+
+    def differences(self, other: "Ran") -> list[str]:
+        """Return how the tables of two runs differ, and why a run failed.
+
+        Hashes and rows have to be equal; the versions not, as each run writes its own.
+        """
+        mine, theirs = self.identities(), other.identities()
+        rows, expected = self.answers(), other.answers()
+        return [
+            *self.failures(),
+            *other.failures(),
+            *(
+                f"{key}: {mine.get(key)}, {theirs.get(key)}"
+                for key in sorted(mine.keys() | theirs.keys(), key=repr)
+                if mine.get(key) != theirs.get(key)
+            ),
+            *(
+                f"rows of {name}"
+                for name in sorted(rows.keys() | expected.keys())
+                if not same_rows(rows.get(name), expected.get(name))
+            ),
+            *(
+                f"version {version} of {name} is of both"
+                for name, version in self.versions().items() & other.versions().items()
+            ),
+        ]
 
 
 def identity(made: dg.AssetMaterialization) -> dict[str, Any]:
@@ -65,6 +109,29 @@ def identity(made: dg.AssetMaterialization) -> dict[str, Any]:
         **{key: value.value for key, value in found.items() if value is not None},
         "data_version": (made.tags or {})["dagster/data_version"],
     }
+
+
+def written(made: dg.AssetMaterialization) -> pa.Table:
+    """Return a table's rows as this materialization left them, sorted."""
+    uri, version = made.metadata["uri"].value, made.metadata[VERSION].value
+    scan = DeltaTable(str(uri), int(str(version))).scan()
+    rows = SessionContext().from_arrow(pa.RecordBatchReader.from_stream(scan))
+    return rows.sort(*map(col, rows.schema().names)).to_arrow_table()
+
+
+def same_rows(one: pa.Table | None, other: pa.Table | None) -> bool:
+    """Return whether two sorted tables are equal but for the last digits of floats.
+
+    Those depend on which partial sum was there first, in one process too.
+    """
+    if one is None or other is None or one.schema != other.schema:
+        return False
+    return one.num_rows == other.num_rows and all(
+        np.allclose(mine, theirs, rtol=1e-12, atol=0, equal_nan=True)
+        if pa.types.is_floating(mine.type)
+        else mine.equals(theirs)
+        for mine, theirs in zip(one.columns, other.columns, strict=True)
+    )
 
 
 class Runs(NamedTuple):
@@ -98,9 +165,12 @@ class Runs(NamedTuple):
         with dg.execute_job(
             job, self.instance, run_config=QUIET | execution, tags=dict(tags or {})
         ) as result:
-            logged = self.instance.all_logs(result.run_id)
-            events = [each.dagster_event for each in logged if each.dagster_event]
-            return Ran(events)
+            return self.ran(result.run_id)
+
+    def ran(self, run_id: str) -> Ran:
+        """Return what happened in a run."""
+        logged = self.instance.all_logs(run_id)
+        return Ran([each.dagster_event for each in logged if each.dagster_event])
 
     def days(
         self,
@@ -128,14 +198,25 @@ class Runs(NamedTuple):
             return list(threads.map(one, days))
 
     def day_while_its_worker_is_killed(
-        self, day: str, executor: str, config: Mapping[str, Any] | None = None
+        self,
+        day: str,
+        executor: str,
+        config: Mapping[str, Any] | None = None,
+        *,
+        place: str,
     ) -> tuple[Ran, int]:
-        """Run a partition, and kill the process of its step half-way, once.
+        """Run a partition, and kill the process of its step, once.
+
+        Args:
+            day: The partition.
+            executor: Who runs the step.
+            config: Of the executor.
+            place: How far the step has come: one of `PLACES`.
 
         Returns:
             The run, and the id of the process that was killed.
         """
-        (self.home / "hold").touch()
+        (self.home / f"hold_{place}").touch()
         with ThreadPoolExecutor(1) as threads:
             running = threads.submit(self.days, [day], executor, config)
             killed = self._held_process()
@@ -146,7 +227,7 @@ class Runs(NamedTuple):
     def _held_process(self) -> int:
         held, deadline = self.home / "held", time.monotonic() + LONGEST_S
         while not held.exists():
-            assert time.monotonic() < deadline, "no step has got half-way"
+            assert time.monotonic() < deadline, "no step has got so far"
             time.sleep(0.05)
         return int(held.read_text())
 

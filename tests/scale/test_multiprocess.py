@@ -3,8 +3,9 @@
 import dagster as dg
 import pytest
 
+from tests.scale.conftest import ALL, TABLES
 from tests.scale.location import DAYS
-from tests.scale.running import Runs, rows_of
+from tests.scale.running import PLACES, Runs, rows_of
 
 pytestmark = pytest.mark.slow
 
@@ -20,10 +21,21 @@ def test_partitions_that_runs_write_at_once_are_all_there(runs: Runs) -> None:
     assert runs.versions() == len(days)
 
 
+@pytest.mark.skipif(not ALL, reason="`make scale` runs it: a process for each of 30")
+def test_the_graph_of_tpch_is_the_same_in_every_process(tpch: Runs) -> None:
+    alone = tpch.run("tpch", "in_process")
+    spread = tpch.run("tpch", "multi")
+
+    assert len(spread.processes()) == TABLES
+    assert len(alone.answers()) == TABLES
+    assert spread.differences(alone) == []
+
+
+@pytest.mark.parametrize("place", PLACES)
 def test_a_step_whose_process_is_killed_is_tried_again_by_its_retry_policy(
-    runs: Runs,
+    runs: Runs, place: str
 ) -> None:
-    ran, killed = runs.day_while_its_worker_is_killed("d1", "multi")
+    ran, killed = runs.day_while_its_worker_is_killed("d1", "multi", place=place)
 
     assert ran.failures() == []
     (again,) = ran.of_type(dg.DagsterEventType.STEP_UP_FOR_RETRY)

@@ -2,7 +2,8 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+import operator as python
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
+from hypothesis import given
+from hypothesis import strategies as st
 
+from dagster_dfsession.delta.data_files import DataFiles
+from dagster_dfsession.delta.location import Location
+from dagster_dfsession.delta.pruning import Compare, Operator, may_match
 from dagster_dfsession.pool import reading as reading_module
 from dagster_dfsession.pool.reading import NATIVE
 from dagster_dfsession.query import rebinding
@@ -19,6 +25,15 @@ from tests.scans.foreign import write_foreign
 from tests.scans.reading import Reader, by_deltalake, reader_of, unordered
 
 MOMENT = dt.datetime(2024, 1, 1, 0, 0, 0, 123_456)
+DAY = dt.date(2024, 1, 1)
+OPERATORS: Mapping[Operator, Callable[[Any, Any], bool]] = {
+    "=": python.eq,
+    "!=": python.ne,
+    "<": python.lt,
+    "<=": python.le,
+    ">": python.gt,
+    ">=": python.ge,
+}
 TEXT: list[dict[str, Any]] = [
     {"name": "s", "type": "string", "nullable": True, "metadata": {}}
 ]
@@ -49,6 +64,65 @@ def test_a_time_between_two_milliseconds_is_found(
 
     files = check(tmp_path, f"SELECT at FROM t WHERE at {operator} {literal}")
     assert files == (2 if operator == ">=" else 1)
+
+
+@pytest.mark.parametrize(
+    ("condition", "files"),
+    [
+        ("day = TIMESTAMP '2024-01-05'", 1),
+        ("day >= TIMESTAMP '2024-01-05'", 6),
+        ("day < TIMESTAMP '2024-01-05 00:00:00.000001'", 5),
+        ("day > TIMESTAMP '2024-01-04 12:00:00' AND day < TIMESTAMP '2024-01-06'", 1),
+        ("day < TIMESTAMP '2024-01-02' OR day > TIMESTAMP '2024-01-09 12:00:00'", 2),
+    ],
+)
+def test_dates_are_pruned_by_moments(
+    tmp_path: Path, condition: str, files: int
+) -> None:
+    write_days(tmp_path / "t", 10)
+    assert check(tmp_path, f"SELECT * FROM t WHERE {condition}") == files
+
+
+def write_days(table: Path, days: int, *partition_by: str) -> None:
+    """Write a file a day."""
+    for at in range(days):
+        rows = pa.table({"day": [DAY + dt.timedelta(days=at)], "n": [at]})
+        write_deltalake(table, rows, mode="append", partition_by=[*partition_by])
+
+
+@pytest.fixture(scope="module", params=[(), ("day",)], ids=["files", "partitions"])
+def days(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> DataFiles:
+    table = tmp_path_factory.mktemp("days")
+    write_days(table, 4, *request.param)
+    return DataFiles(DeltaTable(table), Location(str(table)))
+
+
+@given(
+    day=st.dates(DAY - dt.timedelta(days=1), DAY + dt.timedelta(days=5)),
+    time=st.just(dt.time()) | st.times(),
+    operator=st.sampled_from(sorted(OPERATORS)),
+)
+def test_a_day_is_kept_that_a_moment_lets_through(
+    days: DataFiles, day: dt.date, time: dt.time, operator: Operator
+) -> None:
+    moment = dt.datetime.combine(day, time)
+    value = pa.scalar(moment, pa.timestamp("ns"))
+    each = days.least("day")
+    begins = days.partition_values("day") if each is None else each
+    let_through = [
+        OPERATORS[operator](dt.datetime.combine(begin.as_py(), dt.time()), moment)
+        for begin in begins
+    ]
+
+    kept = may_match(Compare("day", operator, value, cast=True), days).to_pylist()
+    if operator in ("=", "!="):
+        assert all(
+            mine or not need for mine, need in zip(kept, let_through, strict=True)
+        )
+    else:
+        assert kept == let_through
 
 
 @pytest.mark.parametrize("condition", ["s = 'abcdef'", "s > 'abcd'", "s >= 'abc'"])

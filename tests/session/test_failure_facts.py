@@ -151,7 +151,7 @@ def test_memory_that_is_not_there(opened: Opened) -> None:
         "GROUP BY 1",
     )
     assert error.kind == "memory"
-    assert "Raise runtime.memory_pool" in str(error)
+    assert "raise runtime.memory_pool.size" in str(error)
 
 
 def test_a_failure_knows_where_it_is_and_what_it_is_about(session: Session) -> None:

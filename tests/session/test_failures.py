@@ -1,5 +1,6 @@
 """What the engine says, as errors of this package."""
 
+import re
 import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -121,15 +122,15 @@ def test_a_query_over_the_memory_limit_says_what_to_do(
     with pytest.raises(MemoryLimitError) as error, engine_errors("computing busy"):
         frame.collect()
     text = str(error.value)
-    assert text.startswith(
-        "computing busy: more memory was needed than the session may use: Failed to"
-    )
     # The kind of pool survives the settings that are set after it was built.
-    assert f"{type(pool).__name__.removesuffix('Pool').lower()}(" in text
-    assert text.endswith(
-        "Raise runtime.memory_pool, lower execution.target_partitions, or let the query "
-        "spill (runtime.spill)."
-    )
+    kind = type(pool).__name__.removesuffix("Pool").lower()
+    assert re.fullmatch(
+        rf"computing busy: \w+ holds [\d.]+ [KM]?B and needs [\d.]+ "
+        rf"[KM]?B more; [\d.]+ [KM]?B are left of the 4.0 MB of the session's {kind} "
+        r"memory pool. Lower execution.target_partitions, or raise "
+        r"runtime.memory_pool.size.",
+        text,
+    ), text
 
 
 def test_a_sort_that_may_not_spill_says_what_to_do(opened: Opened) -> None:
@@ -142,8 +143,65 @@ def test_a_sort_that_may_not_spill_says_what_to_do(opened: Opened) -> None:
     with pytest.raises(MemoryLimitError) as error, engine_errors("sorting"):
         frame.collect()
     assert str(error.value) == snapshot(
-        "sorting: more memory was needed than the session may use: Memory Exhausted while Sorting (DiskManager is disabled) Raise runtime.memory_pool, lower execution.target_partitions, or let the query spill (runtime.spill)."
+        "sorting: more memory was needed than the session may use: Memory Exhausted while Sorting, and it may not spill. Let it (runtime.spill), or raise runtime.memory_pool.size."
     )
+
+
+@pytest.mark.parametrize("pool", [FairPool(size="4M"), GreedyPool(size="4M")])
+def test_a_hash_join_over_the_limit_says_what_it_needed(
+    pool: FairPool | GreedyPool, opened: Opened
+) -> None:
+    session = opened(
+        runtime=RuntimeProfile(memory_pool=pool),
+        execution=ExecutionProfile(target_partitions=1),
+    )
+    frame = session.sql(
+        "SELECT count(*) FROM generate_series(1, 1000000) AS a(x) "
+        "JOIN generate_series(1, 1000000) AS b(y) ON x = y"
+    )
+
+    with pytest.raises(MemoryLimitError) as error, engine_errors("joining"):
+        frame.collect()
+    text = str(error.value)
+    assert text.startswith("joining: HashJoinInput holds "), text
+    assert " are left of the 4.0 MB of the session's " in text
+    assert text.endswith(
+        "A hash join holds its smaller side and cannot spill: "
+        "execution.prefer_hash_join: false makes it a sort-merge join, which can "
+        "(from 2 execution.target_partitions up, and where rows are joined by equal "
+        "values). Or raise runtime.memory_pool.size."
+    )
+
+
+def test_a_sort_that_cannot_merge_says_what_it_keeps_back(opened: Opened) -> None:
+    session = opened(
+        runtime=RuntimeProfile(memory_pool=FairPool(size="2M")),
+        execution=ExecutionProfile(target_partitions=1),
+    )
+    frame = session.sql("SELECT * FROM generate_series(1, 1000000) ORDER BY 1 DESC")
+
+    with pytest.raises(MemoryLimitError) as error, engine_errors("sorting"):
+        frame.collect()
+    assert str(error.value) == snapshot(
+        "sorting: ExternalSorterMerge holds 0.0 B and needs 10.0 MB more; 2.0 MB are left of the 2.0 MB of the session's fair memory pool. Merging what a sort spilled needs memory at a time when the rest of the query has taken most of it: lower execution.target_partitions or execution.batch_size, and, where it asked for just that much, execution.sort_spill_reservation, or raise runtime.memory_pool.size."
+    )
+
+
+def test_a_query_over_the_limit_is_finished_by_what_the_message_says(
+    opened: Opened,
+) -> None:
+    session = opened(
+        runtime=RuntimeProfile(memory_pool=FairPool(size="4M")),
+        execution=ExecutionProfile(
+            target_partitions=2, prefer_hash_join=False, sort_spill_reservation=2**20
+        ),
+    )
+    frame = session.sql(
+        "SELECT count(*) AS n FROM generate_series(1, 1000000) AS a(x) "
+        "JOIN generate_series(1, 1000000) AS b(y) ON x = y"
+    )
+
+    assert frame.to_pydict() == {"n": [1000000]}
 
 
 def broken(*_: Any) -> NoReturn:

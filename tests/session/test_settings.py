@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pytest
 from datafusion import DataFrame, SessionConfig, SessionContext
 from inline_snapshot import snapshot
@@ -13,7 +14,7 @@ from inline_snapshot import snapshot
 from dagster_dfsession.errors import InstallError, SettingError, SnapshotError
 from dagster_dfsession.plan.settings import RUNTIME_PREFIX, plan_settings
 from dagster_dfsession.profile.cache import CACHE_PRESETS
-from dagster_dfsession.profile.execution import ExecutionProfile
+from dagster_dfsession.profile.execution import ExecutionProfile, JoinsProfile
 from dagster_dfsession.profile.hardening import HARDENING_PRESETS
 from dagster_dfsession.profile.presets import DEV, PRESETS
 from dagster_dfsession.profile.runtime import GreedyPool, RuntimeProfile
@@ -102,6 +103,26 @@ def test_settings_given_by_key_win_over_fields_in_the_engine(opened: Opened) -> 
     effective = read_back(session)
     assert effective["datafusion.execution.batch_size"] == "9"
     assert effective["datafusion.runtime.metadata_cache_limit"] == "3M"
+
+
+@pytest.mark.parametrize(
+    ("limits", "mode"),
+    [({}, "CollectLeft"), ({"collect_left_bytes": 1 << 20}, "Partitioned")],
+)
+def test_a_join_divides_its_sides_only_above_a_limit(
+    limits: dict[str, int], mode: str, opened: Opened
+) -> None:
+    session = opened(
+        execution=ExecutionProfile(target_partitions=2), joins=JoinsProfile(**limits)
+    )
+    for name in ("one", "other"):
+        rows = pa.table({"k": range(500_000)})  # 4 MB
+        session.ctx.register_record_batches(name, [rows.to_batches()])
+
+    joined = session.ctx.sql("SELECT count(*) FROM one JOIN other USING (k)")
+
+    plan = joined.execution_plan().display_indent()
+    assert f"HashJoinExec: mode={mode}" in plan
 
 
 def refusal(opened: Opened, spill_root: Path, settings: dict[str, str]) -> SettingError:

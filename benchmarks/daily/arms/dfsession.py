@@ -42,5 +42,5 @@ def definitions(out: Path) -> dg.Definitions:
 def answers(out: Path, queries: list[str]) -> list[float]:
     """Return the first value of the answer to each query."""
     with LakeSession("default", root_uri=str(out)) as lake:
-        found = (lake.execute(lake.compile(query)).to_table() for query in queries)
+        found = (lake.stream(query).to_table() for query in queries)
         return [rows[0][0].as_py() for rows in found]

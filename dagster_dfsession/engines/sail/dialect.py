@@ -6,21 +6,20 @@ take, and would answer differently.
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from google.protobuf.message import Message
-
-from dagster_dfsession.engines.sail.differences import (
-    Difference,
-    differences,
+from dagster_dfsession.engines.sail.calls import calls_of
+from dagster_dfsession.engines.sail.construct import Difference
+from dagster_dfsession.engines.sail.differences import differences
+from dagster_dfsession.engines.sail.numbers import (
     division,
+    sum_past_32_bits,
+    sum_with_32_bits,
 )
 from dagster_dfsession.errors import QueryError
 from dagster_dfsession.query.planned import Planned
-from dagster_dfsession.query.substrait import substrait_plan
 from dagster_dfsession.session.sql_text import excerpt, place_at, tokens
 
-_INTEGERS = frozenset({"i8", "i16", "i32", "i64"})
+_SIGN = r"(?:[-+*]|<<|>>)"
 _WIDENED = re.compile(r"CAST\(((?:[^()]|\([^()]*\))+) AS Int64\)")
 
 
@@ -56,46 +55,17 @@ def check_text(query: str) -> None:
 
 def _by_type(query: str, planned: Planned) -> Iterator[Difference]:
     """Yield what depends on types: division, and sums that need more room."""
+    calls = calls_of(planned)
     slashes = [each.start for each in tokens(query) if each.value == "/"]
-    if slashes and _divides_integers(planned):
-        yield division(slashes[0])
+    if slashes and (calls is None or any(each.divides_integers for each in calls)):
+        yield division(slashes[0] if len(slashes) == 1 else None)
+    if any(each.needs_64_bits for each in calls or ()):
+        yield sum_past_32_bits()
     for operand in sorted(set(_WIDENED.findall(planned.text))):
         each = rf"\(?{re.escape(operand)}\)?"
-        sums = rf"(?:{each} [-+*] Int64\((?!NULL)|Int64\([^)]*\) [-+*] {each})"
+        sums = rf"(?:{each} {_SIGN} \(*Int64\((?!NULL)|Int64\([^)]*\)+ {_SIGN} {each})"
         if re.search(sums, planned.composed):
-            yield Difference(
-                f"{operand} + 1",
-                "DataFusion computes it in 64 bits, Sail in 32, and begins again at "
-                "the least number where they are too few",
-                f"write CAST({operand} AS BIGINT)",
-            )
-
-
-def _divides_integers(planned: Planned) -> bool:
-    try:
-        plan = substrait_plan(planned.optimized, planned.text)
-    except QueryError:
-        return True  # nobody can tell
-    divides = {
-        each.extension_function.function_anchor
-        for each in plan.extensions
-        if each.extension_function.name == "divide"
-    }
-    return any(
-        call.output_type.WhichOneof("kind") in _INTEGERS
-        for call in _calls(plan)
-        if call.function_reference in divides
-    )
-
-
-def _calls(message: Message) -> Iterator[Any]:
-    """Yield all calls of scalar functions, wherever they are in a message."""
-    if message.DESCRIPTOR.full_name == "substrait.Expression.ScalarFunction":
-        yield message
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for each in [value] if isinstance(value, Message) else value:
-                yield from _calls(each)
+            yield sum_with_32_bits(operand)
 
 
 def _refuse(query: str, found: Iterator[Difference]) -> None:

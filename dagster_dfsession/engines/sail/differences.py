@@ -3,61 +3,20 @@
 Each rule looks at one place of the text, and tells one difference or none.
 """
 
-import operator
-import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
+from dagster_dfsession.engines.sail.construct import Difference, Here
+from dagster_dfsession.engines.sail.numbers import (
+    division_of_numbers,
+    is_from_one_on,
+    number,
+    sum_of_numbers,
+)
 from dagster_dfsession.session.sql_text import Token, tokens
 
 NULL_ORDER = "datafusion.sql_parser.default_null_ordering"
-DECIMALS = "datafusion.sql_parser.parse_float_as_decimal"
 ELSEWHERE = "compute it in an asset of its own, upstream, that runs on datafusion"
-
-
-class Difference(NamedTuple):
-    """A piece of a query that two engines answer differently.
-
-    Attributes:
-        what: The construct.
-        why: What each makes of it.
-        instead: What to do about it.
-        start: Where it begins, in characters; None: not known.
-    """
-
-    what: str
-    why: str
-    instead: str
-    start: int | None = None
-
-
-class _Here(NamedTuple):
-    """A place in a query: its pieces, and which of them it is."""
-
-    query: str
-    pieces: list[Token]
-    at: int
-
-    @property
-    def token(self) -> Token:
-        return self.pieces[self.at]
-
-    @property
-    def symbol(self) -> str:
-        return self.token.value if self.token.kind == "other" else ""
-
-    @property
-    def word(self) -> str:
-        return self.token.value.lower() if self.token.kind == "word" else ""
-
-    @property
-    def before(self) -> str:
-        return self.pieces[self.at - 1].value if self.at else ""
-
-    @property
-    def after(self) -> str:
-        return next((each.value for each in self.pieces[self.at + 1 :]), "")
 
 
 _ONE_SIDE = (
@@ -90,17 +49,11 @@ _FUNCTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "rtrim": _ONE_SIDE,
     }
 )
-_NUMBER = re.compile(r"\d[\d_]*")
-_SUMS: Mapping[str, Callable[[int, int], int]] = MappingProxyType(
-    {"+": operator.add, "-": operator.sub, "*": operator.mul}
-)
-_BITS_32 = 2**31
-_EXACT = re.compile(r"\d+\.\d*")
-_FLOATING = re.compile(r"\d+\.?\d*[eE]\d*")
+_LOGARITHMS = frozenset({"ln", "log", "log2", "log10"})
 _ENDS_ORDER = frozenset({"limit", "offset", "rows", "range", "groups", "fetch"})
 
 
-def _name_in_double_quotes(here: _Here) -> Difference | None:
+def _name_in_double_quotes(here: Here) -> Difference | None:
     token = here.token
     if token.kind != "quoted" or here.query[token.start] != '"':
         return None
@@ -111,7 +64,7 @@ def _name_in_double_quotes(here: _Here) -> Difference | None:
     )
 
 
-def _backslash(here: _Here) -> Difference | None:
+def _backslash(here: Here) -> Difference | None:
     if here.token.kind != "text" or "\\" not in here.token.value:
         return None
     return Difference(
@@ -121,7 +74,17 @@ def _backslash(here: _Here) -> Difference | None:
     )
 
 
-def _subscript(here: _Here) -> Difference | None:
+def _doubled_quote(here: Here) -> Difference | None:
+    if here.token.kind != "text" or "'" not in here.token.value:
+        return None
+    return Difference(
+        "'' in a text",
+        "DataFusion reads a quote, Sail leaves it out",
+        "write $name, and give the text as a parameter",
+    )
+
+
+def _subscript(here: Here) -> Difference | None:
     if here.symbol != "[":
         return None
     return Difference(
@@ -131,20 +94,19 @@ def _subscript(here: _Here) -> Difference | None:
     )
 
 
-def _function(here: _Here) -> Difference | None:
+def _function(here: Here) -> Difference | None:
     name = "date_format" if here.word == "to_char" else here.word
     if here.after != "(" or name not in _FUNCTIONS:
         return None
-    if name.endswith("trim") and not _second_argument(here.pieces[here.at + 2 :]):
+    if name.endswith("trim") and len(here.arguments) == 1:
         return None
     return Difference(f"{here.word}(...)", *_FUNCTIONS[name])
 
 
-def _part_of_text(here: _Here) -> Difference | None:
+def _part_of_text(here: Here) -> Difference | None:
     if here.word not in ("substr", "substring") or here.after != "(":
         return None
-    start = _second_argument(here.pieces[here.at + 2 :])
-    if len(start) == 1 and _NUMBER.fullmatch(start[0]) and int(start[0]) > 0:
+    if is_from_one_on([*here.arguments, []][1]):
         return None
     return Difference(
         f"{here.word}(text, start) where start may be below 1",
@@ -153,39 +115,23 @@ def _part_of_text(here: _Here) -> Difference | None:
     )
 
 
-def division(start: int | None) -> Difference:
-    """Return what integers divided by one another are."""
+def _logarithm(here: Here) -> Difference | None:
+    if here.word not in _LOGARITHMS or here.after != "(":
+        return None
+    if here.arguments[-1][:1] and here.arguments[-1][0].lower() == "case":
+        return None
     return Difference(
-        "a / b of integers",
-        "DataFusion leaves the fraction out, Sail returns it",
-        "write CAST(a AS DOUBLE) / b for the fraction, and (a - a % b) / CAST(b AS "
-        "DOUBLE) for the whole",
-        start,
+        f"{here.word}(...) of what may be 0 or less",
+        "DataFusion returns -Infinity or NaN, Sail NULL",
+        f"write {here.word}(CASE WHEN x > 0 THEN x END), NULL in both",
     )
 
 
-def _division_of_numbers(here: _Here) -> Difference | None:
-    both = _NUMBER.fullmatch(here.before) and _NUMBER.fullmatch(here.after)
-    return division(None) if here.symbol == "/" and both else None
-
-
-def _sum_of_numbers(here: _Here) -> Difference | None:
-    if here.symbol not in _SUMS or not (
-        _NUMBER.fullmatch(here.before) and _NUMBER.fullmatch(here.after)
-    ):
-        return None
-    if abs(_SUMS[here.symbol](int(here.before), int(here.after))) < _BITS_32:
-        return None
-    return Difference(
-        f"{here.before} {here.symbol} {here.after}",
-        "DataFusion computes it in 64 bits, Sail in 32, and begins again at the least "
-        "number",
-        "write the result",
-    )
-
-
-def _seconds(here: _Here) -> Difference | None:
-    if here.word not in ("second", "seconds") or here.after.lower() != "from":
+def _seconds(here: Here) -> Difference | None:
+    second = here.token.value.lower() in ("second", "seconds")
+    extracted = here.word and here.after.lower() == "from"
+    parted = here.token.kind == "text" and here.before == "(" and _names_part(here)
+    if not second or not (extracted or parted):
         return None
     return Difference(
         "extract(second FROM at)",
@@ -194,7 +140,7 @@ def _seconds(here: _Here) -> Difference | None:
     )
 
 
-def _order(here: _Here, settings: Mapping[str, str]) -> Difference | None:
+def _order(here: Here, settings: Mapping[str, str]) -> Difference | None:
     if (here.word, here.after.lower()) != ("order", "by"):
         return None
     if settings.get(NULL_ORDER) == "nulls_min":
@@ -209,39 +155,21 @@ def _order(here: _Here, settings: Mapping[str, str]) -> Difference | None:
     )
 
 
-def _number(here: _Here, settings: Mapping[str, str]) -> Difference | None:
-    number, exact = here.symbol, settings.get(DECIMALS) == "true"
-    if number == "." and here.after[:1].isdigit():
-        number = f"0.{here.after}"
-    if exact and _FLOATING.fullmatch(number):
-        return Difference(
-            number,
-            "this session reads a decimal, Sail a double",
-            "write it without an exponent for a decimal, or CAST('...' AS DOUBLE)",
-        )
-    if not exact and _EXACT.fullmatch(number):
-        return Difference(
-            number,
-            "this session reads a double, Sail a decimal",
-            f"write CAST('{number}' AS DOUBLE), or set sql.float_as_decimal in the "
-            "profile",
-        )
-    return None
-
-
-_ALWAYS: tuple[Callable[[_Here], Difference | None], ...] = (
+_ALWAYS: tuple[Callable[[Here], Difference | None], ...] = (
     _name_in_double_quotes,
     _backslash,
     _subscript,
     _function,
     _part_of_text,
-    _division_of_numbers,
-    _sum_of_numbers,
+    _doubled_quote,
+    _logarithm,
+    division_of_numbers,
+    sum_of_numbers,
     _seconds,
 )
-_BY_SETTING: tuple[Callable[[_Here, Mapping[str, str]], Difference | None], ...] = (
+_BY_SETTING: tuple[Callable[[Here, Mapping[str, str]], Difference | None], ...] = (
     _order,
-    _number,
+    number,
 )
 
 
@@ -259,7 +187,7 @@ def differences(query: str, settings: Mapping[str, str] | None) -> Iterator[Diff
     """
     pieces = list(tokens(query))
     for at in range(len(pieces)):
-        here = _Here(query, pieces, at)
+        here = Here(query, pieces, at)
         found = [rule(here) for rule in _ALWAYS]
         if settings is not None:
             found += [rule(here, settings) for rule in _BY_SETTING]
@@ -268,20 +196,10 @@ def differences(query: str, settings: Mapping[str, str] | None) -> Iterator[Diff
                 yield each._replace(start=here.token.start)
 
 
-def _second_argument(pieces: list[Token]) -> list[str]:
-    """Return the pieces of the second argument of a call, from the first on."""
-    depth, commas = 0, 0
-    argument: list[str] = []
-    for token in pieces:
-        value = token.value.lower() if token.kind != "text" else "'"
-        depth += (value in ("(", "[")) - (value in (")", "]"))
-        if depth < 0:
-            break
-        if depth == 0 and value in (",", "from", "for"):
-            commas += 1
-        elif commas == 1:
-            argument.append(token.value)
-    return argument
+def _names_part(here: Here) -> bool:
+    """Whether it is the first argument of date_part."""
+    name = here.pieces[here.at - 2] if here.at > 1 else here.token
+    return name.value.lower() in ("date_part", "datepart")
 
 
 def _says_nulls(pieces: list[Token]) -> bool:

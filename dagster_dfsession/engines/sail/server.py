@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 from dagster_dfsession.delta.failures import scrubbed
 from dagster_dfsession.delta.location import Location
+from dagster_dfsession.delta.options import is_readable
 from dagster_dfsession.errors import SessionError
 from dagster_dfsession.profile.sail import SailProfile
 
@@ -53,7 +54,7 @@ class PrivateServer:
             self.stop()
             raise SessionError(
                 "the Sail server of this run did not start: "
-                f"{scrubbed(said, tuple(options.values()))}. See what the profile has "
+                f"{scrubbed(said, secrets_of(options))}. See what the profile has "
                 "in sail, and the variables SAIL_* of this process's environment"
             )
 
@@ -126,6 +127,16 @@ def server_environment(
             "SAIL_OPTIMIZER__PREFER_HASH_JOIN": "false",
         }
     return told | dict(options)
+
+
+def secrets_of(options: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what no message may show of options, as `environment_of` names them.
+
+    Examples:
+        >>> secrets_of({"AWS_REGION": "eu-west-1", "AWS_SECRET_ACCESS_KEY": "hunter2"})
+        ('hunter2',)
+    """
+    return tuple(value for key, value in options.items() if not is_readable(key, value))
 
 
 def environment_of(location: Location) -> dict[str, str]:

@@ -1,15 +1,17 @@
 """A query as Sail gets it: Spark's SQL, over views and with its values within."""
 
-import datetime as dt
-import decimal
-import math
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
-import pyarrow as pa
-
+from dagster_dfsession.delta.location import Location
+from dagster_dfsession.engines.port import TableAt
+from dagster_dfsession.engines.sail.literals import spark_literal
 from dagster_dfsession.errors import QueryError
 from dagster_dfsession.session.sql_text import Token, tokens
+
+_FOUND_BY = "/:=+,;!$&'()@~"
+"""Characters of an address, beside letters and digits, that Sail does not change."""
 
 
 def spark_text(query: str, views: Mapping[str, str], params: Mapping[str, Any]) -> str:
@@ -63,66 +65,36 @@ def spark_text(query: str, views: Mapping[str, str], params: Mapping[str, Any]) 
     return f"WITH {given}{',' if opens_with else ''} {body}"
 
 
-def spark_literal(name: str, value: Any) -> str:
-    r"""Return a value as Spark's SQL writes it.
-
-    Args:
-        name: Of the parameter, for messages.
-        value: It.
+def view_text(view: str, table: TableAt) -> str:
+    """Return the statement that makes a view of a table at its version.
 
     Raises:
-        QueryError: It has no literal.
+        QueryError: Sail would not find it.
 
     Examples:
-        >>> print(spark_literal("s", "it's a \\"))
-        'it\'s a \\'
-        >>> spark_literal("n", 7)
-        'CAST(7 AS BIGINT)'
+        >>> view_text("v", TableAt(Location("/t"), 3))
+        "CREATE TEMPORARY VIEW `v` USING delta OPTIONS (path '/t', versionAsOf '3')"
     """
-    if isinstance(value, pa.Scalar):
-        value = value.as_py()
-    literal = _temporal(value) if isinstance(value, dt.date) else _plain(value)
-    if literal is not None:
-        return literal
-    raise QueryError(
-        f"the parameter ${name} is a {type(value).__name__} that Sail has no literal "
-        "for; pass a text without NUL, a boolean, a finite number, a date, a time or "
-        "None"
+    path = spark_literal("path", path_of(table.location))
+    return (
+        f"CREATE TEMPORARY VIEW `{view}` USING delta "
+        f"OPTIONS (path {path}, versionAsOf '{table.version}')"
     )
 
 
-def _plain(value: Any) -> str | None:
-    literal = None
-    match value:
-        case None:
-            literal = "NULL"
-        case bool():
-            literal = str(value).upper()
-        case int() if -(2**63) <= value < 2**63:
-            literal = f"CAST({value} AS BIGINT)"
-        case float() if math.isfinite(value):
-            literal = f"CAST('{value!r}' AS DOUBLE)"
-        case decimal.Decimal() if value.is_finite():
-            literal = f"CAST('{value}' AS {_decimal_type(value)})"
-        case str() if "\0" not in value:
-            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-            literal = f"'{escaped}'"
-    return literal
+def path_of(location: Location) -> str:
+    """Return the address of a table as Sail reads it.
 
-
-def _temporal(value: dt.date) -> str:
-    if not isinstance(value, dt.datetime):
-        return f"CAST('{value.isoformat()}' AS DATE)"
-    if value.tzinfo is None:
-        return f"CAST('{value.isoformat(' ')}' AS TIMESTAMP_NTZ)"
-    text = value.astimezone(dt.timezone.utc).isoformat(" ")
-    return f"CAST('{text}' AS TIMESTAMP)"
-
-
-def _decimal_type(value: decimal.Decimal) -> str:
-    _, digits, exponent = value.as_tuple()
-    scale = max(0, -int(exponent))
-    return f"DECIMAL({max(len(digits) + max(0, int(exponent)), scale, 1)}, {scale})"
+    Raises:
+        QueryError: It has a character by which Sail finds nothing.
+    """
+    if quote(location.uri, safe=_FOUND_BY) != location.uri:
+        raise QueryError(
+            f"Sail finds no version of a table at {location.uri!r}: it writes blanks, "
+            "letters past ASCII and some signs of an address otherwise. Have the lake "
+            "at an address without, or run the query on datafusion"
+        )
+    return location.uri
 
 
 def _short(views: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""What a memory limit costs: which queries finish, and which spill."""
