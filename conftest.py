@@ -41,7 +41,9 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files of slow tests: last, one worker would be left with them."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    # A cluster of Dask is slow to answer a process that has run thousands of tests.
+    first = Path(__file__).with_name("tests") / "scale" / "test_dask.py"
+    items.sort(key=lambda item: (item.path not in slow, item.path != first))
 
 
 @pytest.fixture(autouse=True)

@@ -74,7 +74,7 @@ def bare(root: Path) -> Callable[[], None]:
             root / "bare",
             pa.RecordBatchReader.from_batches(frame.schema(), batches),
             mode="overwrite",
-            writer_properties=WriterProperties(compression="ZSTD", compression_level=1),
+            writer_properties=WriterProperties(compression="SNAPPY"),
             commit_properties=CommitProperties(custom_metadata={"by": "bare"}),
         )
 

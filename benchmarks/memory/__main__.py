@@ -26,7 +26,7 @@ from benchmarks.harness import alone, keep, machine, write_part
 from benchmarks.memory.source import texts, write_tables
 
 MIB = 2**20
-GIVE_UP_S = 1200
+GIVE_UP_S = 400
 MOST_CHARS = 40
 BASE: Mapping[str, Any] = MappingProxyType({"memory_pool": {"kind": "unbounded"}})
 HEAVY = ("q18", "sort", "group", "distinct")

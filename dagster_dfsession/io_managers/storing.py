@@ -14,7 +14,7 @@ from dagster_dfsession.steps.partitions import (
     check_definition,
     misspelt,
 )
-from dagster_dfsession.steps.publish import publish
+from dagster_dfsession.steps.publish import publish, tell
 
 
 def store(
@@ -58,6 +58,8 @@ def store(
     step = current_step()
     if step is None:
         raise SessionError("an output can only be handled in a step")
+    # An asset with partitions has none of them in a run that has none.
+    partitions = context.asset_partition_keys if context.has_asset_partitions else None
     target = asset_target(
         lake,
         key.path,
@@ -65,17 +67,11 @@ def store(
         mode=mode,
         schema_mode=schema_mode,
         partitions=context.asset_spec.partitions_def,
-        # An asset with partitions has none of them in a run that has none.
-        partition_keys=(
-            context.asset_partition_keys if context.has_asset_partitions else None
-        ),
+        partition_keys=partitions,
     )
     run = session.run
     published = publish(value, target, lake, run=run, lease=session.lease, step=step)
-    events = dg.AssetExecutionContext.get()
-    events.add_asset_metadata(published.metadata, key)
-    for partition, metadata in published.by_partition.items():
-        events.add_asset_metadata(metadata, key, partition)
+    tell(published, key, partitions or ())
     step.set_data_version(key, dg.DataVersion(published.data_version))
     if run.tags != published.tags:
         step.instance.add_run_tags(step.run_id, published.tags)

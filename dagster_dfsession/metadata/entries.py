@@ -66,6 +66,9 @@ TAG_DIGITS = 16
 NO_CHANGES = "none"
 FIRST = "first materialization"
 CHANGES_SHOWN = 12
+PARTITIONS_TOLD_WHOLE = 20
+"""How many partitions of one run each tell all; of more, the last one does."""
+OF_THE_RUN = (INPUTS, SETTINGS, UDFS, LINEAGE, COLUMN_LINEAGE, PLAN)
 SHORT_PLAN = 600
 """Characters of the plan where everything together is over the budget."""
 
@@ -134,6 +137,22 @@ def partition_metadata(made: Materialization) -> dict[str, Metadata]:
     return {
         key: _counted(found.rows, found.bytes) for key, found in made.by_key.items()
     }
+
+
+def brief_metadata(metadata: Metadata, told_by: str) -> Metadata:
+    """Return what each of many partitions tells of a run that one of them tells whole.
+
+    Args:
+        metadata: Of them all.
+        told_by: The partition that tells the rest.
+    """
+    where = (
+        "What was read, settings, functions, lineage and plan are in the "
+        f"materialization of partition `{bounded(told_by, 100)}`, which the same run "
+        "made, and in the record."
+    )
+    told = {key: each for key, each in metadata.items() if key not in OF_THE_RUN}
+    return told | {PLAN: dg.MetadataValue.md(where)}
 
 
 def session_tags(session: SessionRuntime) -> dict[str, str]:

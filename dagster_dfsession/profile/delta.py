@@ -36,7 +36,7 @@ class DeltaProfile(Frozen, frozen=True):
                 "gzip(0..9), brotli(0..11)."
             ),
         ),
-    ] = "zstd(1)"
+    ] = "snappy"
     target_file_size: Annotated[
         Bytes | None,
         Meta(

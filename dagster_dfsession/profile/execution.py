@@ -38,25 +38,6 @@ class ParquetProfile(Frozen, frozen=True):
     ] = 64 * MIB
 
 
-class JoinsProfile(Frozen, frozen=True):
-    """When a hash join divides its sides among partitions."""
-
-    collect_left_bytes: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description=(
-                "Estimated bytes of a join's smaller side up to which all partitions "
-                "share one hash table of it; above, both sides are divided by key."
-            ),
-        ),
-    ] = 32 * MIB
-    collect_left_rows: Annotated[
-        int,
-        Meta(ge=0, description="The same in rows, where the bytes are not known."),
-    ] = 2_000_000
-
-
 class ExecutionProfile(Frozen, frozen=True):
     """How a query is cut into pieces and how large they are.
 

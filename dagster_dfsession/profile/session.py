@@ -12,12 +12,13 @@ from dagster_dfsession.profile.cache import CACHE_PRESETS, CacheProfile
 from dagster_dfsession.profile.catalog import CatalogProfile
 from dagster_dfsession.profile.delta import DeltaProfile
 from dagster_dfsession.profile.diagnostics import DiagnosticsProfile
-from dagster_dfsession.profile.execution import ExecutionProfile, JoinsProfile
+from dagster_dfsession.profile.execution import ExecutionProfile
 from dagster_dfsession.profile.extensions import Extension, RulesProfile
 from dagster_dfsession.profile.features import FeaturesProfile
 from dagster_dfsession.profile.functions import FunctionsProfile
 from dagster_dfsession.profile.hardening import HARDENING_PRESETS, HardeningProfile
 from dagster_dfsession.profile.hooks import HooksProfile
+from dagster_dfsession.profile.joins import JoinsProfile
 from dagster_dfsession.profile.materialization import MaterializationProfile
 from dagster_dfsession.profile.named import resolved
 from dagster_dfsession.profile.runtime import RuntimeProfile

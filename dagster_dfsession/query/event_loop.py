@@ -30,7 +30,8 @@ class EventLoop:
     Examples:
         >>> async def one() -> int:
         ...     return 1
-        >>> EventLoop().begin(one()).answer.result()
+        >>> loop = EventLoop()
+        >>> loop.begin(one()).answer.result()
         1
     """
 

@@ -1,5 +1,6 @@
 """Writing an asset's value, with its record and all that Dagster is told of it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -22,6 +23,8 @@ from dagster_dfsession.metadata.columns import declared_columns
 from dagster_dfsession.metadata.entries import (
     FIRST,
     NO_CHANGES,
+    PARTITIONS_TOLD_WHOLE,
+    brief_metadata,
     changes_text,
     materialization_metadata,
     partition_metadata,
@@ -156,6 +159,25 @@ def _changes(
     return changes_text(session_changes(record.session, made.session))
 
 
+def tell(published: Published, key: dg.AssetKey, partitions: Sequence[str]) -> None:
+    """Add metadata to the events that Dagster is about to make of the running step.
+
+    Args:
+        published: What to tell.
+        key: The asset.
+        partitions: In the order of their events.
+    """
+    whole, by_partition = published.metadata, published.by_partition
+    if len(partitions) > PARTITIONS_TOLD_WHOLE:
+        *_, last = partitions
+        by_partition = {**by_partition, last: {**whole, **by_partition.get(last, {})}}
+        whole = brief_metadata(whole, last)
+    context = dg.AssetExecutionContext.get()
+    context.add_asset_metadata(whole, key)
+    for partition, metadata in by_partition.items():
+        context.add_asset_metadata(metadata, key, partition)
+
+
 def publish_running_asset(
     value: Any, *, run: RunSession, lease: Lease, lake: Lake | None
 ) -> dg.MaterializeResult[None]:
@@ -196,11 +218,8 @@ def publish_running_asset(
         partition_keys=step.partition_keys if has_keys else None,
     )
     published = publish(value, target, lake, run=run, lease=lease, step=step)
-    context = dg.AssetExecutionContext.get()
     # What a result has itself, Dagster would store in two events.
-    context.add_asset_metadata(published.metadata, key)
-    for partition, metadata in published.by_partition.items():
-        context.add_asset_metadata(metadata, key, partition)
+    tell(published, key, step.partition_keys if has_keys else ())
     return dg.MaterializeResult(
         asset_key=key,
         data_version=dg.DataVersion(published.data_version),

@@ -13,7 +13,18 @@ from deltalake import write_deltalake
 from dagster_dfsession import sql_asset
 from dagster_dfsession.display import size_of
 from dagster_dfsession.metadata.budget import BUDGET_BYTES
-from dagster_dfsession.metadata.keys import FILES_READ, ROW_COUNT
+from dagster_dfsession.metadata.keys import (
+    COLUMN_LINEAGE,
+    FILES_READ,
+    INPUTS,
+    LINEAGE,
+    PLAN,
+    RECORD,
+    ROW_COUNT,
+    SESSION_HASH,
+    SETTINGS,
+    UDFS,
+)
 
 Run = Callable[..., dg.ExecuteInProcessResult]
 
@@ -68,6 +79,21 @@ def test_each_partition_of_many_has_its_own_rows_within_the_budget(
     largest = max(map(size_of, many.values()))
     assert largest <= BUDGET_BYTES
     assert largest <= max(map(size_of, few.values())) + 1024
+
+
+def test_of_many_partitions_the_last_one_tells_what_they_have_in_common(
+    run: Run, events: dg.AssetsDefinition
+) -> None:
+    few = told(run(events, keys=(day(0), day(FEW - 1))))
+    many = told(run(events, keys=(day(0), day(MANY - 1))))
+    *others, last = many.values()
+
+    assert {*last} == {*few[day(0)]}
+    assert {PLAN, RECORD, SESSION_HASH} <= {*others[0]}
+    assert {*last} - {*others[0]} == {INPUTS, SETTINGS, UDFS, LINEAGE, COLUMN_LINEAGE}
+    assert f"`{day(MANY - 1)}`" in others[0][PLAN].value
+    assert {each[RECORD].value for each in others} == {last[RECORD].value}
+    assert max(map(size_of, others)) < BUDGET_BYTES / 2
 
 
 def test_a_partition_is_written_and_read_without_the_files_of_the_others(

@@ -183,7 +183,7 @@ def test_the_install_report_is_logged_as_the_profile_says(
     assert [record.levelno for record in caplog.records] == [level] * bool(level)
     for record in caplog.records:
         assert record.getMessage().startswith("test: session opened in ")
-        assert "(context: 37, catalogs: 1, schema_guards: 34, " in record.getMessage()
+        assert "(context: 39, catalogs: 1, schema_guards: 36, " in record.getMessage()
 
 
 def test_tables_are_listed_as_queries_spell_them(opened: Opened) -> None:

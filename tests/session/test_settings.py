@@ -14,8 +14,9 @@ from inline_snapshot import snapshot
 from dagster_dfsession.errors import InstallError, SettingError, SnapshotError
 from dagster_dfsession.plan.settings import RUNTIME_PREFIX, plan_settings
 from dagster_dfsession.profile.cache import CACHE_PRESETS
-from dagster_dfsession.profile.execution import ExecutionProfile, JoinsProfile
+from dagster_dfsession.profile.execution import ExecutionProfile
 from dagster_dfsession.profile.hardening import HARDENING_PRESETS
+from dagster_dfsession.profile.joins import JoinsProfile
 from dagster_dfsession.profile.presets import DEV, PRESETS
 from dagster_dfsession.profile.runtime import GreedyPool, RuntimeProfile
 from dagster_dfsession.session.engine_settings import default_settings, read_settings
