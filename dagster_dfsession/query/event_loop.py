@@ -40,7 +40,7 @@ class EventLoop:
         self._loop = asyncio.new_event_loop()
         thread = threading.Thread(target=_run, args=(self._loop,), daemon=True)
         thread.start()
-        weakref.finalize(self, _end, self._loop, thread)
+        weakref.finalize(self, _end, self._loop)
 
     def begin(self, work: Coroutine[Any, Any, Answer]) -> Awaited[Answer]:
         """Begin some work on the thread."""
@@ -57,10 +57,10 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
     loop.close()
 
 
-def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+def _end(loop: asyncio.AbstractEventLoop) -> None:
+    # Not waited for: the garbage collector may call this while a lock is held that the
+    # thread needs to end.
     loop.call_soon_threadsafe(loop.stop)
-    if thread is not threading.current_thread():
-        thread.join()
 
 
 async def _cancelled(work: Coroutine[Any, Any, Any]) -> None:

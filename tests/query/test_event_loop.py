@@ -9,12 +9,13 @@ from dagster_dfsession.query.event_loop import EventLoop
 
 
 def test_its_thread_ends_when_nobody_holds_it() -> None:
-    before = threading.active_count()
+    before = {*threading.enumerate()}
     loop = EventLoop()
-    assert threading.active_count() == before + 1
+    [thread] = {*threading.enumerate()} - before
     del loop
 
-    assert threading.active_count() == before
+    thread.join(timeout=30)
+    assert not thread.is_alive()
 
 
 def test_work_that_is_ended_has_let_go_of_what_it_held() -> None:

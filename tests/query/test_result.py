@@ -234,10 +234,12 @@ def test_leaving_the_block_cancels_what_is_not_read(ctx: SessionContext) -> None
 
 
 def test_no_thread_is_left(result: Result) -> None:
-    before = threading.active_count()
+    before = {*threading.enumerate()}
     result.to_table()
 
-    assert threading.active_count() == before
+    for thread in {*threading.enumerate()} - before:
+        thread.join(timeout=30)
+    assert {*threading.enumerate()} <= before
 
 
 def test_an_asset_streams_a_query_over_the_tables_of_the_run(
