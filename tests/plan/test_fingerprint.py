@@ -187,11 +187,11 @@ def test_the_profile_hashes_of_the_presets_stay() -> None:
 
     assert hashes == snapshot(
         {
-            "default": '9e205af8a5febdfbc820ee2f9255c96295adee77923ad000e2971c9bde314c83',
+            "default": "9e205af8a5febdfbc820ee2f9255c96295adee77923ad000e2971c9bde314c83",
             "dev": "11f3cf62dbcaabe5455b49c214f4928bcd70d43f508c7b6998c9b6892c0d2118",
             "prod": "7bc954abfd6a9697b9828affc4b4a42424706c156c899346e162a7f0f8295d7f",
-            "low_memory": '8926a748ba05187a38992f6d11fdc28531b38c292df3b674449b05bfd0776d7b',
-            "reproducible": '48bee9df99d86d65e6580f833f701f13c32a4fa2187abc68b9cf565d989cc811',
+            "low_memory": "8926a748ba05187a38992f6d11fdc28531b38c292df3b674449b05bfd0776d7b",
+            "reproducible": "48bee9df99d86d65e6580f833f701f13c32a4fa2187abc68b9cf565d989cc811",
         }
     )
 
